@@ -1,0 +1,46 @@
+# make demo   a lab host, a network, containers that talk, and what was made for them; cleans up
+# make test   everything that the tests hold, once
+PYTEST = .venv/bin/pytest
+MAKEFLAGS += --no-print-directory
+
+.PHONY: demo test test-quick test-all check format lock setup install clean
+
+demo: setup
+	@PYTHONPATH=contrib/lab .venv/bin/python contrib/demo.py
+
+test: check lab
+	@$(PYTEST) -m "not full" tests/netns tests/lab tests/docker
+
+test-quick: check lab
+	@$(PYTEST) -m "quick" tests/netns tests/lab tests/docker
+
+test-all: check lab
+	@$(PYTEST) tests/netns tests/lab tests/docker
+
+check: setup
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/mypy --no-error-summary
+	@$(PYTEST) --quiet tests/unit tests/api
+
+format: setup
+	@.venv/bin/ruff check --fix --quiet .
+	@.venv/bin/ruff format --quiet .
+
+# What the engines and pyflat itself need of the system, before a test finds it missing.
+lab: setup
+	@contrib/lab/lab fetch
+
+lock: setup
+	@.venv/bin/pip install --quiet --upgrade --upgrade-strategy eager --editable .[lab,test,check]
+	@{ echo "# Exact versions for development and CI; make lock writes it anew."; \
+	   .venv/bin/pip freeze --exclude-editable; } > requirements.lock
+
+install: setup
+	@.venv/bin/pip install --quiet .
+
+setup:
+	@contrib/setup
+
+clean:
+	@rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis

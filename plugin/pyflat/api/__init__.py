@@ -1,0 +1,1 @@
+"""dockerd's side: JSON over HTTP to typed requests, and back."""

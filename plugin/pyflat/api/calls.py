@@ -1,0 +1,44 @@
+"""What a method of the API is: from State and a request to State and an answer."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from netaddr import IPAddress
+
+from pyflat.api.messages import Request
+from pyflat.model import Endpoint, State
+
+Answer: TypeAlias = Mapping[str, Any]
+Result: TypeAlias = tuple[State, Answer]
+
+
+class World(Protocol):
+    """What a change has to ask that State does not hold."""
+
+    def alive(self, endpoint: Endpoint) -> bool:
+        """Say whether a container has the endpoint, or may be about to take it."""
+
+    def away(self, endpoint: Endpoint) -> bool:
+        """Say whether the endpoint's interface is in a container."""
+
+    def free(self, protocol: str, host: IPAddress, port: int) -> bool:
+        """Say whether a port of the host could be held now."""
+
+    def now(self) -> float:
+        """Give the Unix time."""
+
+
+class Engine(World, Protocol):
+    """The one that carries changes out."""
+
+    def update(self, change: Callable[[State], Result]) -> Answer:
+        """Carry out a change and give its answer, or raise PyflatError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One line of a method table: the type of the request, and what is done with it."""
+
+    request: type[Request]
+    handle: Callable[[State, Any, World], Result]

@@ -1,0 +1,70 @@
+"""HTTP: one route for each line of the method tables, errors as dockerd reads them."""
+
+import logging
+import secrets
+from collections.abc import Callable
+
+from flask import Flask, Response, request
+
+from pyflat.api import ipam_driver, network_driver
+from pyflat.api.calls import Answer, Engine, Method, Result, World
+from pyflat.api.codec import decode, encode
+from pyflat.api.messages import Request
+from pyflat.errors import PyflatError
+from pyflat.model import State
+
+log = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/vnd.docker.plugins.v1.2+json"
+
+
+def _activate(state: State, _: Request, __: World) -> Result:
+    return state, {"Implements": ["NetworkDriver", "IpamDriver"]}
+
+
+def routes() -> dict[str, Method]:
+    """Give every method by its path."""
+    table = {"/Plugin.Activate": Method(Request, _activate)}
+    for driver, methods in (
+        ("NetworkDriver", network_driver.METHODS),
+        ("IpamDriver", ipam_driver.METHODS),
+    ):
+        table.update({f"/{driver}.{name}": method for name, method in methods.items()})
+    return table
+
+
+def create_http(engine: Engine) -> Flask:
+    """Make the WSGI application that dockerd talks to."""
+    app = Flask("pyflat", static_folder=None)
+    for path, method in routes().items():
+        app.add_url_rule(path, path, _view(engine, path, method), methods=["POST"])
+    app.register_error_handler(404, lambda _: _failure(f"{request.path} is not known", 404))
+    app.register_error_handler(405, lambda _: _failure("only POST is understood", 405))
+    return app
+
+
+def _view(engine: Engine, path: str, method: Method) -> Callable[[], Response]:
+    def view() -> Response:
+        try:
+            message = decode(request.get_data(cache=False), method.request)
+            answer = engine.update(lambda state: method.handle(state, message, engine))
+        except PyflatError as error:
+            log.warning("%s: %s", path, error)
+            return _failure(str(error), error.status)
+        except Exception:
+            number = secrets.token_hex(4)
+            log.exception("%s: request %s failed", path, number)
+            return _failure(f"internal error; request {number} in pyflat's log tells more", 500)
+        log.debug("%s: %s", path, answer)
+        return _respond(answer, 200)
+
+    return view
+
+
+def _failure(text: str, status: int) -> Response:
+    # The network half of dockerd reads Err, the address half Error.
+    return _respond({"Err": text, "Error": text}, status)
+
+
+def _respond(answer: Answer, status: int) -> Response:
+    return Response(encode(answer), status, content_type=CONTENT_TYPE)

@@ -1,0 +1,159 @@
+"""NetworkDriver.*: each method as a change of State."""
+
+from pyflat.api import messages
+from pyflat.api.calls import Answer, Method, Result, World
+from pyflat.api.codec import mac_address, option, plain_address, subnet_address
+from pyflat.driver import connectivity, endpoints, networks
+from pyflat.driver.connectivity import PortRequest
+from pyflat.driver.options import parse_options
+from pyflat.errors import InvalidRequest
+from pyflat.model import Endpoint, Network, State, Subnet
+
+#: IANA protocol numbers, as moby's libnetwork/types sends them.
+PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
+
+#: Where an ephemeral host port is chosen from; the IANA range, clear of most services.
+EPHEMERAL = range(49153, 65536)
+
+
+def _capabilities(state: State, _: messages.Request, __: World) -> Result:
+    return state, {"Scope": "local", "ConnectivityScope": "global", "GwAllocChecker": True}
+
+
+def _check_gateway(state: State, request: messages.GwAllocCheck, _: World) -> Result:
+    # Bad options are refused here already, before any address is reserved.
+    parse_options(option(request.Options, messages.GENERIC, dict[str, str], {}))
+    return state, {"SkipIPv4": False, "SkipIPv6": False}
+
+
+def _create_network(state: State, request: messages.CreateNetwork, _: World) -> Result:
+    subnets = (*(request.IPv4Data or ()), *(request.IPv6Data or ()))
+    state = networks.create_network(
+        state,
+        identifier=request.NetworkID,
+        subnets=[_subnet(data) for data in subnets],
+        internal=option(request.Options, messages.INTERNAL, bool, False),
+        labels=option(request.Options, messages.GENERIC, dict[str, str], {}),
+    )
+    return state, {}
+
+
+def _delete_network(state: State, request: messages.NetworkRequest, _: World) -> Result:
+    return networks.delete_network(state, request.NetworkID), {}
+
+
+def _allocate_network(state: State, request: messages.AllocateNetwork, _: World) -> Result:
+    # The answer's options replace the user's, so they are given back whole.
+    return state, {"Options": request.Options or {}}
+
+
+def _nothing(state: State, _: messages.Request, __: World) -> Result:
+    return state, {}
+
+
+def _create_endpoint(state: State, request: messages.CreateEndpoint, world: World) -> Result:
+    interface = request.Interface or messages.EndpointInterface()
+    texts = {"Address": interface.Address, "AddressIPv6": interface.AddressIPv6}
+    state = endpoints.create_endpoint(
+        state,
+        network_id=request.NetworkID,
+        identifier=request.EndpointID,
+        addresses=[subnet_address(field, text) for field, text in texts.items() if text],
+        mac=mac_address("MacAddress", interface.MacAddress),
+        now=world.now(),
+        alive=world.away,
+    )
+    # What the request brought must not come back, not even unchanged.
+    if interface.MacAddress:
+        return state, {"Interface": {}}
+    mac = state.require(Endpoint, request.EndpointID).mac
+    return state, {"Interface": {"MacAddress": mac}}
+
+
+def _delete_endpoint(state: State, request: messages.EndpointRequest, _: World) -> Result:
+    return endpoints.delete_endpoint(state, request.EndpointID), {}
+
+
+def _endpoint_info(state: State, _: messages.EndpointRequest, __: World) -> Result:
+    return state, {"Value": {}}
+
+
+def _join(state: State, request: messages.Join, world: World) -> Result:
+    state = endpoints.join(
+        state, identifier=request.EndpointID, sandbox=request.SandboxKey, now=world.now()
+    )
+    endpoint = state.require(Endpoint, request.EndpointID)
+    network = state.require(Network, endpoint.network)
+    name = {"SrcName": endpoint.container_end, "DstPrefix": network.options.container_prefix}
+    return state, {"InterfaceName": name, **_gateways(network, endpoint)}
+
+
+def _leave(state: State, request: messages.EndpointRequest, world: World) -> Result:
+    return endpoints.leave(state, identifier=request.EndpointID, now=world.now()), {}
+
+
+def _program(state: State, request: messages.ProgramExternalConnectivity, world: World) -> Result:
+    bindings = option(request.Options, messages.PORT_MAP, list[messages.PortBinding], [])
+    state = connectivity.program(
+        state,
+        identifier=request.EndpointID,
+        requests=[_port_request(binding) for binding in bindings],
+        alive=world.alive,
+        free=world.free,
+    )
+    return state, {}
+
+
+def _revoke(state: State, request: messages.EndpointRequest, _: World) -> Result:
+    return connectivity.revoke(state, request.EndpointID), {}
+
+
+METHODS = {
+    "GetCapabilities": Method(messages.Request, _capabilities),
+    "GwAllocCheck": Method(messages.GwAllocCheck, _check_gateway),
+    "AllocateNetwork": Method(messages.AllocateNetwork, _allocate_network),
+    "FreeNetwork": Method(messages.NetworkRequest, _nothing),
+    "CreateNetwork": Method(messages.CreateNetwork, _create_network),
+    "DeleteNetwork": Method(messages.NetworkRequest, _delete_network),
+    "CreateEndpoint": Method(messages.CreateEndpoint, _create_endpoint),
+    "DeleteEndpoint": Method(messages.EndpointRequest, _delete_endpoint),
+    "EndpointOperInfo": Method(messages.EndpointRequest, _endpoint_info),
+    "Join": Method(messages.Join, _join),
+    "Leave": Method(messages.EndpointRequest, _leave),
+    "ProgramExternalConnectivity": Method(messages.ProgramExternalConnectivity, _program),
+    "RevokeExternalConnectivity": Method(messages.EndpointRequest, _revoke),
+    "DiscoverNew": Method(messages.Discover, _nothing),
+    "DiscoverDelete": Method(messages.Discover, _nothing),
+}
+
+
+def _subnet(data: messages.IPAMData) -> Subnet:
+    gateway = subnet_address("Gateway", data.Gateway) if data.Gateway else None
+    return Subnet(cidr=subnet_address("Pool", data.Pool).cidr, gateway=gateway)
+
+
+def _gateways(network: Network, endpoint: Endpoint) -> Answer:
+    if network.internal:
+        return {}
+    families = {4: "Gateway", 6: "GatewayIPv6"}
+    gateways = {
+        field: network.gateway(version)
+        for version, field in families.items()
+        if endpoint.address(version)
+    }
+    return {field: str(gateway.ip) for field, gateway in gateways.items() if gateway}
+
+
+def _port_request(binding: messages.PortBinding) -> PortRequest:
+    protocol = PROTOCOLS.get(binding.Proto)
+    if protocol is None:
+        raise InvalidRequest(f"protocol {binding.Proto} is none of 6 (tcp), 17 (udp), 132 (sctp)")
+    first, last = binding.HostPort, binding.HostPortEnd or binding.HostPort
+    if not (0 < binding.Port < 65536 and 0 <= first <= last < 65536):
+        raise InvalidRequest(f"port mapping {first}-{last}:{binding.Port} is out of range")
+    return PortRequest(
+        protocol=protocol,
+        container_port=binding.Port,
+        host=plain_address("HostIP", binding.HostIP) if binding.HostIP else None,
+        host_ports=range(first, last + 1) if first else EPHEMERAL,
+    )

@@ -1,0 +1,135 @@
+"""From State to the objects that the kernel should hold. Pure; one function per kind of record.
+
+Every object comes from exactly one record, so the objects of the records that a change touched
+are all that the change is about.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from netaddr import IPAddress
+
+from pyflat import naming
+from pyflat.dataplane.objects import (
+    Address,
+    Bridge,
+    DockerAccept,
+    Element,
+    Forwarding,
+    Hairpin,
+    HostPort,
+    Object,
+    Sysctl,
+    Table,
+    Veth,
+)
+from pyflat.model import Endpoint, Key, Network, PortBinding, Publication, State
+
+ANY = {IPAddress("0.0.0.0"), IPAddress("::")}
+
+
+def desired(state: State, keys: Iterable[Key]) -> set[Object]:
+    """Give the objects of the records that ``keys`` name, and those that all records share."""
+    objects = set(shared(state))
+    for key in keys:
+        match state.lookup(key):
+            case Network() as network:
+                objects.update(_network(network))
+            case Endpoint() as endpoint:
+                objects.update(_endpoint(state, endpoint))
+            case Publication() as publication:
+                objects.update(_publication(publication))
+    return objects
+
+
+def desired_all(state: State, uplinks: Iterable[str]) -> set[Object]:
+    """Give all objects; ``uplinks`` are the interfaces that lead out of the host."""
+    keys = ((kind, identifier) for kind, table in state.tables.items() for identifier in table)
+    return desired(state, keys).union(*(_uplink(device) for device in uplinks))
+
+
+def shared(state: State) -> Iterator[Object]:
+    """Give the objects that no single record needs; costs the same however many there are."""
+    yield Table(family="inet")
+    yield DockerAccept(family="ip")
+    yield DockerAccept(family="ip6")
+    # The hooks of the bridge family see the frames of every bridge of the host.
+    if state.tables.get(Publication.kind):
+        yield Table(family="bridge")
+
+
+def _uplink(device: str) -> Iterator[Object]:
+    yield _element("uplinks", device)
+    yield Forwarding(device=device, version=4)
+    yield Forwarding(device=device, version=6)
+
+
+def _network(network: Network) -> Iterator[Object]:
+    name = network.bridge
+    gateways = [s.gateway for s in network.subnets if s.gateway]
+    yield Bridge(
+        name=name,
+        mac=naming.mac_of_address(gateways[0].ip) if gateways else naming.mac_of_id(network.id),
+        mtu=network.options.mtu,
+        owner=network.id,
+    )
+    for gateway in gateways:
+        yield Address(device=name, address=gateway)
+    yield from _switches(network)
+    yield _element("bridges", name)
+    yield _element("inside", name, name)
+    if network.internal:
+        yield _element("internal", name)
+    for subnet in network.subnets:
+        version, cidr = subnet.cidr.version, str(subnet.cidr)
+        yield _element(f"local{version}", name, cidr)
+        if network.options.masquerade and not network.internal:
+            yield _element(f"masq{version}", cidr)
+
+
+def _switches(network: Network) -> Iterator[Object]:
+    name = network.bridge
+    versions = {s.cidr.version for s in network.subnets}
+    off = "0" if 6 in versions else "1"
+    yield Sysctl(path=f"ipv6/conf/{name}/disable_ipv6", value=off, device=name)
+    yield Sysctl(path=f"ipv6/conf/{name}/accept_ra", value="0", device=name)
+    if network.internal:
+        return
+    for version in sorted(versions):
+        yield Forwarding(device=name, version=version)
+    if 4 in versions:
+        # Lets the host reach published ports through 127.0.0.1; chain "raw" guards it.
+        yield Sysctl(path=f"ipv4/conf/{name}/route_localnet", value="1", device=name)
+
+
+def _endpoint(state: State, endpoint: Endpoint) -> Iterator[Object]:
+    network = state.require(Network, endpoint.network)
+    yield Veth(
+        name=endpoint.host_end,
+        bridge=network.bridge,
+        mtu=network.options.mtu,
+        owner=endpoint.id,
+        peer=endpoint.container_end,
+        mac=endpoint.mac,
+        made=endpoint.sandbox is not None,
+    )
+
+
+def _publication(publication: Publication) -> Iterator[Object]:
+    port = naming.host_end(publication.id)
+    yield Hairpin(port=port)
+    yield Element(family="bridge", name="mirror", match=(port, port))
+    for binding in publication.bindings:
+        yield HostPort(protocol=binding.protocol, host=binding.host, port=binding.host_port)
+        yield _mapping(binding)
+
+
+def _mapping(binding: PortBinding) -> Element:
+    version, protocol, port = binding.host.version, binding.protocol, str(binding.host_port)
+    data = (str(binding.container), str(binding.container_port))
+    if binding.host in ANY:
+        return _element(f"anyport{version}", protocol, port, data=data)
+    return _element(f"port{version}", protocol, str(binding.host), port, data=data)
+
+
+def _element(name: str, *match: str, data: tuple[str, ...] = ()) -> Element:
+    return Element(family="inet", name=name, match=match, data=data)

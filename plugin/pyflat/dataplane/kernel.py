@@ -1,0 +1,36 @@
+"""What the engine asks of a kernel, real or made up."""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, Protocol
+
+from netaddr import IPAddress
+
+from pyflat.dataplane.objects import Object
+from pyflat.dataplane.plan import Step
+from pyflat.errors import PyflatError
+
+
+class Kernel(Protocol):
+    """One host's kernel. To be called by one thread at a time."""
+
+    def apply(self, steps: Sequence[Step], *, keep_going: bool = False) -> list[PyflatError]:
+        """Carry out steps in their order.
+
+        What is so already is success. The first failure is raised (Conflict or BackendError);
+        with ``keep_going`` failures are collected and returned instead, and the rest is done.
+        """
+
+    def observe(self, wanted: Iterable[Object]) -> set[Object]:
+        """Read every object of ours. Switches are read only where they are wanted."""
+
+    def whereabouts(self, host_end: str) -> Literal["gone", "home", "away"]:
+        """Tell where the other end of a pair is: in a container (away), or with us (home)."""
+
+    def free(self, protocol: str, host: IPAddress, port: int) -> bool:
+        """Say whether a port of the host could be held now."""
+
+    def uplinks(self) -> set[str]:
+        """Name the interfaces that lead out of the host."""
+
+    def close(self) -> None:
+        """Finish what is pending and let go of everything; what was made stays."""

@@ -1,0 +1,126 @@
+"""Removes veth pairs in the background, many in one go.
+
+What is still to be removed is written down nowhere: a pair without an endpoint is found by the
+next start, which compares the kernel with State as a whole.
+"""
+
+import errno
+import logging
+import queue
+import secrets
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+log = logging.getLogger(__name__)
+
+_RTM_NEWLINK, _RTM_GETLINK = 16, 18
+_NLMSG_DONE = 3
+_REQUEST_DUMP = 0x301  # NLM_F_REQUEST | NLM_F_DUMP
+_IFLA_GROUP = 27
+_HEADER = struct.Struct("=IHHII")
+_IFINFO_LENGTH = 16
+_ATTRIBUTE = struct.Struct("=HH")
+
+
+class Reaper:
+    """A thread that deletes links by name; may be fed by any thread."""
+
+    def __init__(self) -> None:
+        self._names: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="reaper", daemon=True)
+        self._thread.start()
+
+    def put(self, name: str) -> None:
+        """Have a link deleted soon; one that is not there is success."""
+        self._names.put(name)
+
+    def close(self) -> None:
+        """Delete what was asked for and end."""
+        self._names.put(None)
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        with IPRoute() as ip:
+            while True:
+                batch = self._take()
+                names = [name for name in batch if name is not None]
+                try:
+                    _delete(ip, names)
+                except (NetlinkError, OSError):
+                    log.exception("interfaces %s are left to the next start", names)
+                if None in batch:
+                    return
+
+    def _take(self) -> list[str | None]:
+        batch = [self._names.get()]
+        while not self._names.empty():
+            batch.append(self._names.get())
+        return batch
+
+
+def _delete(ip: IPRoute, names: list[str]) -> None:
+    if len(names) < 2:
+        for name in names:
+            _delete_one(ip, name)
+        return
+    # The kernel removes a whole group with one wait for its readers, but whoever is in the
+    # group goes: so its number is a new one each time, and its members are counted first.
+    group = secrets.randbelow(2**31 - 2**17) + 2**17
+    grouped = sum(_regroup(ip, name, group) for name in names)
+    if grouped and _members(group) == grouped:
+        ip.link("del", group=group)
+    else:
+        for name in names:
+            _delete_one(ip, name)
+
+
+def _delete_one(ip: IPRoute, name: str) -> None:
+    try:
+        ip.link("del", ifname=name)
+    except NetlinkError as error:
+        if error.code != errno.ENODEV:
+            raise
+
+
+def _regroup(ip: IPRoute, name: str, group: int) -> bool:
+    try:
+        ip.link("set", ifname=name, group=group)
+    except NetlinkError as error:
+        if error.code != errno.ENODEV:
+            raise
+        return False
+    return True
+
+
+def _members(group: int) -> int:
+    """Count the links of a group; read raw, because parsing 500 links takes 200 ms."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as dump:
+        header = _HEADER.pack(_HEADER.size + _IFINFO_LENGTH, _RTM_GETLINK, _REQUEST_DUMP, 1, 0)
+        dump.send(header + bytes(_IFINFO_LENGTH))
+        return sum(1 for message in _messages(dump) if _group_of(message) == group)
+
+
+def _messages(dump: socket.socket) -> Iterator[bytes]:
+    while True:
+        data = dump.recv(1 << 18)
+        while data:
+            length, kind, *_ = _HEADER.unpack_from(data)
+            if kind == _NLMSG_DONE:
+                return
+            if kind == _RTM_NEWLINK:
+                yield data[_HEADER.size + _IFINFO_LENGTH : length]
+            data = data[(length + 3) & ~3 :]
+
+
+def _group_of(attributes: bytes) -> int | None:
+    while len(attributes) >= _ATTRIBUTE.size:
+        length, kind = _ATTRIBUTE.unpack_from(attributes)
+        if kind == _IFLA_GROUP:
+            return int.from_bytes(attributes[4:8], "little")
+        attributes = attributes[max(4, (length + 3) & ~3) :]
+    return None

@@ -1,0 +1,85 @@
+"""The nftables rules and elements as text, and their listing as objects. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from pyflat.dataplane.objects import Element, Table
+from pyflat.dataplane.plan import Step
+
+TABLE = "pyflat"
+
+
+def transaction(steps: Iterable[Step], mark: int) -> str:
+    """Write the commands of one transaction; only tables and elements have any.
+
+    Sets are written with all their elements of a kind at once. Element words must come from
+    parsed addresses, numbers and checked interface names: nft looks up a malformed address in
+    DNS.
+    """
+    lines: list[str] = []
+    batches: dict[tuple[str, str, str], list[str]] = {}
+    for step in steps:
+        match step.object:
+            case Table(family=family):
+                lines.extend(_table(step.verb, family, mark))
+            case Element() as element:
+                batch = batches.setdefault((step.verb, element.family, element.name), [])
+                batch.append(_words(step.verb, element))
+    for (verb, family, name), elements in batches.items():
+        lines.append(f"{verb} element {family} {TABLE} {name} {{ {', '.join(elements)} }}")
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def elements_of(listing: Mapping[str, Any]) -> Iterator[Element]:
+    """Read the elements of our tables from what ``nft -j list`` prints."""
+    for entry in listing["nftables"]:
+        body = entry.get("set") or entry.get("map")
+        for item in body.get("elem", ()) if body else ():
+            match, data = item if "map" in entry else (item, None)
+            yield Element(
+                family=body["family"],
+                name=body["name"],
+                match=tuple(_read(match)),
+                data=tuple(_read(data)) if data is not None else (),
+            )
+
+
+def rules_of(listing: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Give what a listing says of our tables apart from elements, in a comparable form."""
+    return [_plain(entry) for entry in listing["nftables"] if "metainfo" not in entry]
+
+
+def _table(verb: str, family: str, mark: int) -> Iterator[str]:
+    if verb == "add":
+        text = files("pyflat.dataplane").joinpath(f"{family}.nft").read_text()
+        # Declared first, or the deletion would fail where there is none to replace.
+        yield f"table {family} {TABLE} {{ }}"
+        yield f"delete table {family} {TABLE}"
+        yield Template(text).substitute(mark=f"{mark:#x}", others=f"{mark ^ 0xFFFFFFFF:#x}")
+    else:
+        yield f"delete table {family} {TABLE}"
+
+
+def _words(verb: str, element: Element) -> str:
+    match = " . ".join(element.match)
+    return f"{match} : {' . '.join(element.data)}" if verb == "add" and element.data else match
+
+
+def _read(value: Any) -> Iterator[str]:
+    match value:
+        case {"concat": parts}:
+            for part in parts:
+                yield from _read(part)
+        case {"prefix": {"addr": address, "len": length}}:
+            yield f"{address}/{length}"
+        case {"elem": {"val": inner}}:
+            yield from _read(inner)
+        case _:
+            yield str(value)
+
+
+def _plain(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    ((kind, body),) = entry.items()
+    return {kind: {k: v for k, v in body.items() if k not in {"handle", "elem"}}}

@@ -1,0 +1,81 @@
+"""Kernel switches below ``/proc/sys/net``."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pyflat.dataplane.objects import Forwarding, Sysctl
+from pyflat.errors import BackendError
+
+
+class Switches:
+    """Reads and writes switches under ``root`` (``/proc/sys/net``, or where it is mounted).
+
+    The host-wide ``ipv4/ip_forward`` is never written: dockerd closes its FORWARD chain only
+    if it turns that switch on itself (moby ``libnetwork/drivers/bridge``).
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def add(self, item: Sysctl | Forwarding) -> None:
+        """Set the switch unless it is so already. Raises BackendError."""
+        if isinstance(item, Sysctl):
+            if not (item.value == "1" and item.path.endswith("disable_ipv6")) or self._has("ipv6"):
+                self._write(item.path, item.value)
+            return
+        if item.version == 6 and not self._has("ipv6"):
+            return
+        if item.version == 6 and not self._has(_path(item)):
+            self._forward_all_ipv6()
+        else:
+            self._write(_path(item), "1")
+
+    def delete(self, item: Sysctl | Forwarding) -> None:
+        """Switch forwarding of an interface off again; other switches go with their interface."""
+        if isinstance(item, Forwarding) and self._has(_path(item)):
+            self._write(_path(item), "0")
+
+    def observe(self, wanted: Iterable[Sysctl | Forwarding]) -> set[Sysctl | Forwarding]:
+        """Give those of the wanted switches that stand as wanted."""
+        return {item for item in wanted if self._stands(item)}
+
+    def _stands(self, item: Sysctl | Forwarding) -> bool:
+        if isinstance(item, Sysctl):
+            return self._read(item.path) == item.value
+        if item.version == 6 and not self._has(_path(item)):
+            return self._read("ipv6/conf/all/forwarding") == "1"
+        return self._read(_path(item)) == "1"
+
+    def _forward_all_ipv6(self) -> None:
+        """Do what kernels before 6.17 need: they have no such switch per interface.
+
+        A router ignores router advertisements unless accept_ra is 2 (Linux
+        ``Documentation/networking/ip-sysctl.rst``): without it the host would lose its own
+        default route.
+        """
+        for path in self._root.glob("ipv6/conf/*/accept_ra"):
+            if path.parent.name not in {"all", "default"} and path.read_text().strip() == "1":
+                self._write(str(path.relative_to(self._root)), "2")
+        self._write("ipv6/conf/all/forwarding", "1")
+
+    def _has(self, path: str) -> bool:
+        return (self._root / path).exists()
+
+    def _read(self, path: str) -> str | None:
+        try:
+            return (self._root / path).read_text().strip()
+        except OSError:
+            return None
+
+    def _write(self, path: str, value: str) -> None:
+        if self._read(path) == value:
+            return
+        try:
+            (self._root / path).write_text(value)
+        except OSError as error:
+            raise BackendError(f"{self._root / path} = {value}: {error.strerror}") from error
+
+
+def _path(item: Forwarding) -> str:
+    switch = "forwarding" if item.version == 4 else "force_forwarding"
+    return f"ipv{item.version}/conf/{item.device}/{switch}"

@@ -1,0 +1,1 @@
+"""The network driver's decisions, as pure changes of State."""

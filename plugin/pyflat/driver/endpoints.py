@@ -1,0 +1,106 @@
+"""CreateEndpoint, DeleteEndpoint, Join and Leave."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from netaddr import IPNetwork
+
+from pyflat import naming
+from pyflat.errors import Conflict, InvalidRequest
+from pyflat.model import Endpoint, Network, Publication, State
+
+#: Tells whether a container still stands behind an endpoint. A killed dockerd never says that
+#: an endpoint is gone, but comes back and asks for its address and ports under a new id.
+Alive = Callable[[Endpoint], bool]
+
+
+def create_endpoint(
+    state: State,
+    *,
+    network_id: str,
+    identifier: str,
+    addresses: Iterable[IPNetwork],
+    mac: str,
+    now: float,
+    alive: Alive,
+) -> State:
+    """Add an endpoint; the same one once more is no change.
+
+    ``mac`` may be "", then it is derived from the address. An endpoint that is not alive gives
+    way to one with the same address. Raises NotFound for an unknown network, InvalidRequest for
+    a bad id or an address outside the network, Conflict for an address in use.
+    """
+    network = state.require(Network, network_id)
+    naming.check_id("endpoint", identifier)
+    own = tuple(addresses)
+    endpoint = Endpoint(
+        id=identifier,
+        network=network_id,
+        mac=mac or _derive_mac(identifier, own),
+        addresses=own,
+        since=now,
+    )
+    old = state.get(Endpoint, identifier)
+    if old is not None:
+        if replace(endpoint, since=old.since, sandbox=old.sandbox) == old:
+            return state
+        raise Conflict(f"endpoint {identifier} exists already with another description")
+    for address in own:
+        state = _claim_address(state, network, address, alive)
+    return state.put(endpoint)
+
+
+def delete_endpoint(state: State, identifier: str) -> State:
+    """Remove an endpoint and its ports; an unknown one is no change."""
+    return state.drop(Publication, identifier).drop(Endpoint, identifier)
+
+
+def join(state: State, *, identifier: str, sandbox: str, now: float) -> State:
+    """Note the container's namespace. Raises NotFound for an unknown endpoint."""
+    endpoint = state.require(Endpoint, identifier)
+    if endpoint.sandbox == sandbox:
+        return state
+    return state.put(replace(endpoint, sandbox=sandbox, since=now))
+
+
+def leave(state: State, *, identifier: str, now: float) -> State:
+    """Forget the container's namespace and its ports; an unknown endpoint is no change.
+
+    The veth pair stays until DeleteEndpoint: dockerd moves its end back after this call, and
+    forgets the interface's name only if it finds it (moby ``osl/interface_linux.go``).
+    """
+    endpoint = state.get(Endpoint, identifier)
+    if endpoint is None:
+        return state
+    return state.drop(Publication, identifier).put(replace(endpoint, sandbox="", since=now))
+
+
+def drop_dead(state: State, alive: Alive) -> State:
+    """Remove every endpoint that no container stands behind any more."""
+    for endpoint in list(state.all(Endpoint)):
+        if not alive(endpoint):
+            state = delete_endpoint(state, endpoint.id)
+    return state
+
+
+def _claim_address(state: State, network: Network, address: IPNetwork, alive: Alive) -> State:
+    subnet = network.subnet_of(address.ip)
+    if subnet is None:
+        raise InvalidRequest(f"address {address.ip} is in no subnet of network {network.id[:12]}")
+    if subnet.gateway is not None and subnet.gateway.ip == address.ip:
+        raise Conflict(f"address {address.ip} is the gateway of network {network.id[:12]}")
+    for holder in list(state.ids("address", network.id, str(address.ip))):
+        if alive(state.require(Endpoint, holder)):
+            raise Conflict(
+                f"address {address.ip} of network {network.id[:12]} is held by "
+                f"endpoint {holder[:12]}"
+            )
+        state = delete_endpoint(state, holder)
+    return state
+
+
+def _derive_mac(identifier: str, addresses: tuple[IPNetwork, ...]) -> str:
+    by_family = sorted(addresses, key=lambda address: address.version)
+    if by_family:
+        return naming.mac_of_address(by_family[0].ip)
+    return naming.mac_of_id(identifier)

@@ -1,0 +1,75 @@
+"""CreateNetwork and DeleteNetwork."""
+
+from collections.abc import Iterable, Mapping
+
+from pyflat import naming
+from pyflat.driver import endpoints
+from pyflat.driver.options import parse_options
+from pyflat.errors import Conflict, InvalidRequest
+from pyflat.model import Network, State, Subnet, overlap
+
+
+def create_network(
+    state: State,
+    *,
+    identifier: str,
+    subnets: Iterable[Subnet],
+    internal: bool,
+    labels: Mapping[str, str],
+) -> State:
+    """Add a network; the same one once more is no change.
+
+    Raises InvalidRequest for a bad id or option, Conflict for the same id with another
+    description, for a bridge name in use and for a subnet that overlaps another network's.
+    """
+    options = parse_options(labels)
+    network = Network(
+        id=naming.check_id("network", identifier),
+        bridge=options.bridge or naming.bridge(identifier),
+        subnets=tuple(_usable(subnets)),
+        internal=internal,
+        options=options,
+    )
+    old = state.get(Network, identifier)
+    if old == network:
+        return state
+    if old is not None:
+        raise Conflict(f"network {identifier} exists already with another description")
+    _check_bridge(state, network)
+    _check_overlap(state, network)
+    return state.put(network)
+
+
+def delete_network(state: State, identifier: str) -> State:
+    """Remove a network and whatever endpoints it still has; an unknown one is no change.
+
+    dockerd asks only when it has no endpoint left and ignores a refusal
+    (moby ``libnetwork/network.go``), so what is left here is stale.
+    """
+    for endpoint in list(state.ids("network", identifier)):
+        state = endpoints.delete_endpoint(state, endpoint)
+    return state.drop(Network, identifier)
+
+
+def _usable(subnets: Iterable[Subnet]) -> Iterable[Subnet]:
+    for subnet in subnets:
+        if subnet.cidr.prefixlen == 0:
+            continue  # the null IPAM's way of saying "no addresses"
+        if subnet.gateway is not None and subnet.gateway.ip not in subnet.cidr:
+            raise InvalidRequest(f"gateway {subnet.gateway.ip} is not in subnet {subnet.cidr}")
+        yield subnet
+
+
+def _check_bridge(state: State, network: Network) -> None:
+    for other in state.ids("bridge", network.bridge):
+        raise Conflict(f"bridge {network.bridge} is already the bridge of network {other}")
+
+
+def _check_overlap(state: State, network: Network) -> None:
+    for other in state.all(Network):
+        for theirs in other.subnets:
+            for ours in network.subnets:
+                if overlap(ours.cidr, theirs.cidr):
+                    raise Conflict(
+                        f"subnet {ours.cidr} overlaps {theirs.cidr} of network {other.id[:12]}"
+                    )

@@ -1,0 +1,158 @@
+"""The one writer: changes State, has it kept, and makes the kernel equal to it.
+
+A change is committed before the kernel is touched, so a crash in between is repaired by the
+next start. One lock covers all of it.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Set
+from typing import TypeVar
+
+from netaddr import IPAddress
+
+from pyflat.dataplane.desired import desired, desired_all
+from pyflat.dataplane.kernel import Kernel
+from pyflat.dataplane.plan import plan
+from pyflat.driver.endpoints import drop_dead
+from pyflat.errors import BackendError, PyflatError
+from pyflat.model import Endpoint, Key, State
+from pyflat.store.base import Store
+
+log = logging.getLogger(__name__)
+
+#: Seconds that both ends of a pair may lie with us before the endpoint counts as dead: up to
+#: Engine 27 they do until the container's process starts.
+GRACE = 60.0
+
+T = TypeVar("T")
+
+
+class Engine:
+    """Holds State and the kernel; every method may be called by any thread."""
+
+    def __init__(self, store: Store, kernel: Kernel) -> None:
+        self._store = store
+        self._kernel = kernel
+        self._lock = threading.Lock()
+        self._state = State()
+
+    @property
+    def state(self) -> State:
+        """The present State; a value that later changes leave as it is."""
+        return self._state
+
+    def start(self) -> None:
+        """Read State and make the kernel equal to it; raises BackendError if it is unreadable."""
+        with self._lock:
+            state = State()
+            for record in self._store.load():
+                state = state.put(record)
+            self._state = state.settled()
+        self.converge()
+
+    def stop(self) -> None:
+        """Let go of the store and the kernel; what was made for containers stays."""
+        with self._lock:
+            self._kernel.close()
+            self._store.close()
+
+    def update(self, change: Callable[[State], tuple[State, T]]) -> T:
+        """Carry out one change, and give what it gives beside the new State.
+
+        If the kernel refuses something that the change adds, the touched records are put back
+        and the error is raised. A change that only removes stays made; what the kernel would
+        not let go of is left to the next ``converge``.
+        """
+        with self._lock:
+            before = self._state
+            after, result = change(before)
+            if after.touched:
+                self._commit(after)
+                self._follow(before, after.touched)
+            return result
+
+    def converge(self) -> None:
+        """Drop dead endpoints and make the whole kernel equal to State; errors are logged.
+
+        Reads everything there is: for starts and repairs, never for a request.
+        """
+        with self._lock:
+            after = drop_dead(self._state, self.alive)
+            if after.touched:
+                for kind, identifier in sorted(after.touched):
+                    log.info("dropped %s %s: no container stands behind it", kind, identifier)
+                self._commit(after)
+            wanted = desired_all(self._state, self._kernel.uplinks())
+            steps = plan(self._kernel.observe(wanted), wanted)
+            for step in steps:
+                log.info("converge: %s", step)
+            _report(self._kernel.apply(steps, keep_going=True))
+
+    def alive(self, endpoint: Endpoint) -> bool:
+        """Say whether a container has the endpoint, or may be about to take it."""
+        match self._kernel.whereabouts(endpoint.host_end):
+            case "away":
+                return True
+            case "home":
+                return self.now() - endpoint.since < GRACE
+            case _:
+                return False
+
+    def away(self, endpoint: Endpoint) -> bool:
+        """Say whether the endpoint's interface is in a container."""
+        return self._kernel.whereabouts(endpoint.host_end) == "away"
+
+    def free(self, protocol: str, host: IPAddress, port: int) -> bool:
+        """Say whether a port of the host could be held now."""
+        return self._kernel.free(protocol, host, port)
+
+    def now(self) -> float:
+        """Give the Unix time."""
+        return time.time()
+
+    def _commit(self, after: State) -> None:
+        records = {key: after.lookup(key) for key in after.touched}
+        self._store.commit(records)
+        self._state = after.settled()
+
+    def _follow(self, before: State, touched: Set[Key]) -> None:
+        steps = plan(desired(before, touched), desired(self._state, touched))
+        if all(step.verb == "delete" for step in steps):
+            _report(self._kernel.apply(steps, keep_going=True))
+            return
+        try:
+            self._kernel.apply(steps)
+        except PyflatError:
+            self._restore(before, touched)
+            raise
+
+    def _restore(self, before: State, touched: Set[Key]) -> None:
+        """Put the touched records back as they were, in State and in the kernel."""
+        failed = self._state
+        state = failed
+        for key in touched:
+            state = _copy(before, state, key)
+        try:
+            self._commit(state)
+        except BackendError:
+            # State on disk and in memory stay the failed change's; its objects are made
+            # again by the next converge, or removed with the endpoint by dockerd.
+            log.exception("a failed change could not be taken back")
+            return
+        steps = plan(desired(failed, touched), desired(self._state, touched))
+        _report(self._kernel.apply(steps, keep_going=True))
+
+
+def _copy(source: State, target: State, key: Key) -> State:
+    record = source.lookup(key)
+    if record is not None:
+        return target.put(record)
+    present = target.lookup(key)
+    return target.drop(type(present), key[1]) if present is not None else target
+
+
+def _report(errors: list[PyflatError]) -> None:
+    for error in errors:
+        log.error("left to the next converge: %s", error)

@@ -1,0 +1,1 @@
+"""The address manager's decisions, as pure changes of State."""

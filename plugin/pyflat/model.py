@@ -1,0 +1,253 @@
+"""What pyflat knows: immutable records and the State that holds them.
+
+A change is a function from State to State. ``State.put`` and ``State.drop`` give a new State
+and leave the old one whole (persistent maps: O(log n)), and note which records they touched,
+so that what follows a change costs only what the change is worth.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self, TypeAlias, TypeVar, cast
+
+from immutables import Map
+from netaddr import IPAddress, IPNetwork
+
+from pyflat import naming
+from pyflat.errors import NotFound
+
+#: A fact under which a record can be found without a search, as ("address", network, ip).
+IndexKey: TypeAlias = tuple[str, ...]
+Index: TypeAlias = "Map[IndexKey, Map[str, None]]"
+
+
+def overlap(one: IPNetwork, other: IPNetwork) -> bool:
+    """Say whether two subnets share an address."""
+    return bool(
+        one.version == other.version and one.first <= other.last and other.first <= one.last
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subnet:
+    """One subnet of a network: ``cidr`` masked, ``gateway`` with the mask of the subnet."""
+
+    cidr: IPNetwork
+    gateway: IPNetwork | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkOptions:
+    """Validated ``-o`` options; the defaults are those of Docker's bridge driver."""
+
+    bridge: str = ""
+    mtu: int = 1500
+    masquerade: bool = True
+    container_prefix: str = "eth"
+    host_binding: IPAddress | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A network as CreateNetwork described it."""
+
+    kind: ClassVar[str] = "network"
+
+    id: str
+    bridge: str
+    subnets: tuple[Subnet, ...] = ()
+    internal: bool = False
+    options: NetworkOptions = NetworkOptions()
+
+    def index_keys(self) -> tuple[IndexKey, ...]:
+        """Index by interface name."""
+        return (("bridge", self.bridge),)
+
+    def subnet_of(self, address: IPAddress) -> Subnet | None:
+        """Give the subnet that holds ``address``."""
+        return next((s for s in self.subnets if address in s.cidr), None)
+
+    def gateway(self, version: int) -> IPNetwork | None:
+        """Give the first gateway of an address family (4 or 6)."""
+        gateways = (s.gateway for s in self.subnets if s.gateway and s.cidr.version == version)
+        return next(gateways, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A container's connection to a network; ``addresses`` carry the mask of their subnet.
+
+    ``sandbox`` is the path of the container's namespace; None before Join, "" after Leave.
+    ``since`` is the Unix time of the last of these changes.
+    """
+
+    kind: ClassVar[str] = "endpoint"
+
+    id: str
+    network: str
+    mac: str
+    addresses: tuple[IPNetwork, ...] = ()
+    sandbox: str | None = None
+    since: float = 0.0
+
+    @property
+    def host_end(self) -> str:
+        """Name of the veth end that is a port of the network's bridge."""
+        return naming.host_end(self.id)
+
+    @property
+    def container_end(self) -> str:
+        """Name of the veth end that dockerd moves."""
+        return naming.container_end(self.id)
+
+    def address(self, version: int) -> IPAddress | None:
+        """Give the plain address of a family (4 or 6)."""
+        return next((a.ip for a in self.addresses if a.version == version), None)
+
+    def index_keys(self) -> tuple[IndexKey, ...]:
+        """Index by network and by each address in it."""
+        holders = (("address", self.network, str(a.ip)) for a in self.addresses)
+        return (("network", self.network), *holders)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortBinding:
+    """One port of the host that leads to one port of a container.
+
+    ``host`` is an address of the host, or the family's unspecified address for all of them.
+    """
+
+    protocol: str
+    host: IPAddress
+    host_port: int
+    container: IPAddress
+    container_port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """The ports of one endpoint; its ``id`` is the endpoint's."""
+
+    kind: ClassVar[str] = "publication"
+
+    id: str
+    bindings: tuple[PortBinding, ...]
+
+    def index_keys(self) -> tuple[IndexKey, ...]:
+        """Index by protocol and host port, whatever the host address."""
+        return tuple({("port", b.protocol, str(b.host_port)) for b in self.bindings})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Addresses that IpamDriver hands out: of ``cidr``, chosen from ``range`` if given.
+
+    ``references`` counts the RequestPool calls that a ReleasePool has not answered yet.
+    """
+
+    kind: ClassVar[str] = "pool"
+
+    id: str
+    space: str
+    cidr: IPNetwork
+    range: IPNetwork | None = None
+    references: int = 1
+
+    def index_keys(self) -> tuple[IndexKey, ...]:
+        """Index by address space."""
+        return (("space", self.space),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """One address that is given out; its ``id`` is ``pool id|address``."""
+
+    kind: ClassVar[str] = "allocation"
+
+    id: str
+    pool: str
+    address: IPAddress
+
+    def index_keys(self) -> tuple[IndexKey, ...]:
+        """Index by pool."""
+        return (("pool", self.pool),)
+
+
+Record: TypeAlias = Network | Endpoint | Publication | Pool | Allocation
+RECORDS: dict[str, type[Record]] = {
+    r.kind: r for r in (Network, Endpoint, Publication, Pool, Allocation)
+}
+
+#: Names one record: its kind and its id.
+Key: TypeAlias = tuple[str, str]
+
+R = TypeVar("R", Network, Endpoint, Publication, Pool, Allocation)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All records, by kind and id, with an index over the facts they are looked up by."""
+
+    tables: Map[str, Map[str, Record]] = field(default_factory=Map)
+    index: Index = field(default_factory=Map)
+    touched: frozenset[Key] = frozenset()
+
+    def get(self, kind: type[R], identifier: str) -> R | None:
+        """Give a record or None."""
+        return cast("R | None", self.tables.get(kind.kind, Map()).get(identifier))
+
+    def require(self, kind: type[R], identifier: str) -> R:
+        """Give a record or raise NotFound."""
+        record = self.get(kind, identifier)
+        if record is None:
+            raise NotFound(f"{kind.kind} {identifier} is not known to pyflat")
+        return record
+
+    def lookup(self, key: Key) -> Record | None:
+        """Give the record that a key names, or None."""
+        return self.tables.get(key[0], Map()).get(key[1])
+
+    def all(self, kind: type[R]) -> Iterator[R]:
+        """Iterate over a kind, in no order."""
+        return cast("Iterator[R]", iter(self.tables.get(kind.kind, Map()).values()))
+
+    def ids(self, *index_key: str) -> Iterator[str]:
+        """Iterate over the ids of the records that carry an index key."""
+        return iter(self.index.get(index_key, Map()))
+
+    def put(self, record: Record) -> Self:
+        """Add a record, or replace the one of its kind and id."""
+        old = self.lookup((record.kind, record.id))
+        if old == record:
+            return self
+        table = self.tables.get(record.kind, Map()).set(record.id, record)
+        index = _index(_unindex(self.index, old), record)
+        return self._changed((record.kind, record.id), table, index)
+
+    def drop(self, kind: type[Record], identifier: str) -> Self:
+        """Remove a record; one that is not there is no change."""
+        old = self.lookup((kind.kind, identifier))
+        if old is None:
+            return self
+        table = self.tables[kind.kind].delete(identifier)
+        return self._changed((kind.kind, identifier), table, _unindex(self.index, old))
+
+    def settled(self) -> Self:
+        """Give the same State with nothing noted as touched."""
+        return replace(self, touched=frozenset())
+
+    def _changed(self, key: Key, table: Map[str, Record], index: Index) -> Self:
+        tables = self.tables.set(key[0], table)
+        return replace(self, tables=tables, index=index, touched=self.touched | {key})
+
+
+def _index(index: Index, record: Record) -> Index:
+    for key in record.index_keys():
+        index = index.set(key, index.get(key, Map()).set(record.id, None))
+    return index
+
+
+def _unindex(index: Index, record: Record | None) -> Index:
+    for key in record.index_keys() if record else ():
+        ids = index[key].delete(record.id) if record else Map()
+        index = index.set(key, ids) if ids else index.delete(key)
+    return index

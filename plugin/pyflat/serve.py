@@ -1,0 +1,131 @@
+"""The process: checks that end in one clear line, then gunicorn with one worker."""
+
+import contextlib
+import fcntl
+import logging
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from pyflat import __version__
+from pyflat.errors import PyflatError, StartupError
+from pyflat.settings import Settings
+
+log = logging.getLogger("pyflat")
+
+#: Seconds to wait for a predecessor that is about to end.
+PATIENCE = 5.0
+
+_CAP_NET_ADMIN = 12  # linux/capability.h
+_APP_LOAD_ERROR = 4  # gunicorn.arbiter: the master ends too, with this status
+
+
+def serve(settings: Settings) -> None:
+    """Run the plugin until a signal ends it. Raises StartupError if it cannot run here."""
+    logging.basicConfig(level="WARNING", format="%(levelname)s %(name)s: %(message)s")
+    log.setLevel(settings.log_level.upper())
+    _check_rights()
+    with _alone(settings.state_dir):
+        _clear_socket(settings.socket)
+        _Server(settings).run()
+
+
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no types
+    """gunicorn, told in code what to do: no configuration file, no command line of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set what differs from gunicorn's defaults."""
+        values: dict[str, Any] = {
+            "bind": f"unix:{self._settings.socket}",
+            "umask": 0o077,
+            "workers": 1,  # one process owns State
+            "worker_class": "gthread",
+            "threads": 16,
+            # An idle connection that we close could meet a request of dockerd's, which it would
+            # send again without its body: so no connection is ever idle.
+            "keepalive": 0,
+            "graceful_timeout": 5,
+            "control_socket_disable": True,
+            "loglevel": "warning",
+            "post_worker_init": self._ready,
+            "worker_exit": _stop_engine,
+        }
+        for name, value in values.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Make the application, in the worker."""
+        # Imported here, so that the master stays small.
+        from pyflat.app import create_app
+
+        try:
+            return create_app(self._settings)
+        except PyflatError as error:
+            log.critical("%s", error)
+            sys.exit(_APP_LOAD_ERROR)
+
+    def _ready(self, _: object) -> None:
+        log.info("pyflat %s listens on %s", __version__, self._settings.socket)
+
+
+def _stop_engine(_: object, worker: Any) -> None:
+    if worker.app.callable is not None:
+        worker.app.callable.extensions["pyflat"].stop()
+
+
+def _check_rights() -> None:
+    status = Path("/proc/self/status").read_text()
+    effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))
+    if not int(effective.split()[1], 16) >> _CAP_NET_ADMIN & 1:
+        raise StartupError("pyflat needs CAP_NET_ADMIN to make networks; run it as root")
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the state folder, after waiting a little for a predecessor that is ending."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (folder / "serve.lock").open("w")
+    except OSError as error:
+        raise StartupError(f"state folder {folder}: {error.strerror}") from error
+    with lock:
+        deadline = time.monotonic() + PATIENCE
+        while not _try_lock(lock.fileno()):
+            if time.monotonic() > deadline:
+                raise StartupError(f"another pyflat uses the state folder {folder}")
+            time.sleep(0.05)
+        yield
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _clear_socket(path: Path) -> None:
+    """Make the socket's folder, and remove a socket that a killed predecessor left."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            return
+        if not path.is_socket():
+            raise StartupError(f"{path} exists and is not a socket")
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(path)) == 0:
+                raise StartupError(f"another plugin answers on {path}")
+        path.unlink()
+    except OSError as error:
+        raise StartupError(f"socket {path}: {error.strerror}") from error

