@@ -8,6 +8,7 @@ from flask import Flask
 
 from pyflat.api.http import create_http
 from pyflat.dataplane.linux import LinuxKernel
+from pyflat.dataplane.watch import watch
 from pyflat.engine import Engine
 from pyflat.settings import Settings
 from pyflat.store.sqlite import SqliteStore
@@ -24,6 +25,7 @@ def create_app(settings: Settings) -> Flask:
         mark=settings.mark, sysctl_root=settings.sysctl_root, uplinks=settings.uplinks
     )
     engine = Engine(SqliteStore(settings.state_dir), kernel)
+    watch(engine.refresh)
     engine.start()
     app = create_http(engine)
     app.extensions["pyflat"] = engine

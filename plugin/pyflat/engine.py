@@ -14,7 +14,8 @@ from netaddr import IPAddress
 
 from pyflat.dataplane.desired import desired, desired_all
 from pyflat.dataplane.kernel import Kernel
-from pyflat.dataplane.plan import plan
+from pyflat.dataplane.objects import Uplink
+from pyflat.dataplane.plan import Step, plan
 from pyflat.driver.endpoints import drop_dead
 from pyflat.errors import BackendError, PyflatError
 from pyflat.model import Endpoint, Key, State
@@ -37,6 +38,8 @@ class Engine:
         self._kernel = kernel
         self._lock = threading.Lock()
         self._state = State()
+        self._uplinks: Set[Uplink] = frozenset()
+        self._stopped = False
 
     @property
     def state(self) -> State:
@@ -55,6 +58,7 @@ class Engine:
     def stop(self) -> None:
         """Let go of the store and the kernel; what was made for containers stays."""
         with self._lock:
+            self._stopped = True
             self._kernel.close()
             self._store.close()
 
@@ -84,10 +88,20 @@ class Engine:
                 for kind, identifier in sorted(after.touched):
                     log.info("dropped %s %s: no container stands behind it", kind, identifier)
                 self._commit(after)
-            wanted = desired_all(self._state, self._kernel.uplinks())
+            self._uplinks = self._kernel.uplinks()
+            wanted = desired_all(self._state, self._uplinks)
             steps = plan(self._kernel.observe(wanted), wanted)
             for step in steps:
                 log.info("converge: %s", step)
+            _report(self._kernel.apply(steps, keep_going=True))
+
+    def refresh(self) -> None:
+        """Follow what has become of the interfaces that lead out of the host."""
+        with self._lock:
+            if self._stopped:
+                return
+            before, self._uplinks = self._uplinks, self._kernel.uplinks()
+            steps = plan(desired(self._state, (), before), desired(self._state, (), self._uplinks))
             _report(self._kernel.apply(steps, keep_going=True))
 
     def alive(self, endpoint: Endpoint) -> bool:
@@ -118,7 +132,7 @@ class Engine:
         self._state = after.settled()
 
     def _follow(self, before: State, touched: Set[Key]) -> None:
-        steps = plan(desired(before, touched), desired(self._state, touched))
+        steps = self._steps(before, touched)
         if all(step.verb == "delete" for step in steps):
             _report(self._kernel.apply(steps, keep_going=True))
             return
@@ -127,6 +141,11 @@ class Engine:
         except PyflatError:
             self._restore(before, touched)
             raise
+
+    def _steps(self, before: State, touched: Set[Key]) -> list[Step]:
+        return plan(
+            desired(before, touched, self._uplinks), desired(self._state, touched, self._uplinks)
+        )
 
     def _restore(self, before: State, touched: Set[Key]) -> None:
         """Put the touched records back as they were, in State and in the kernel."""
@@ -141,7 +160,7 @@ class Engine:
             # again by the next converge, or removed with the endpoint by dockerd.
             log.exception("a failed change could not be taken back")
             return
-        steps = plan(desired(failed, touched), desired(self._state, touched))
+        steps = self._steps(failed, touched)
         _report(self._kernel.apply(steps, keep_going=True))
 
 

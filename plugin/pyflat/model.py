@@ -59,8 +59,9 @@ class Network:
     options: NetworkOptions = NetworkOptions()
 
     def index_keys(self) -> tuple[IndexKey, ...]:
-        """Index by interface name."""
-        return (("bridge", self.bridge),)
+        """Index by interface name and by each address family in use."""
+        versions = {subnet.cidr.version for subnet in self.subnets}
+        return (("bridge", self.bridge), *(("family", str(v)) for v in sorted(versions)))
 
     def subnet_of(self, address: IPAddress) -> Subnet | None:
         """Give the subnet that holds ``address``."""

@@ -8,14 +8,16 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from pyflat import __version__
 from pyflat.errors import PyflatError, StartupError
 from pyflat.settings import Settings
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 log = logging.getLogger("pyflat")
 
@@ -63,7 +65,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no t
         for name, value in values.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Flask:
+    def load(self) -> "Flask":
         """Make the application, in the worker."""
         # Imported here, so that the master stays small.
         from pyflat.app import create_app

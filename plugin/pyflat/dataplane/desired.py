@@ -20,6 +20,7 @@ from pyflat.dataplane.objects import (
     Object,
     Sysctl,
     Table,
+    Uplink,
     Veth,
 )
 from pyflat.model import Endpoint, Key, Network, PortBinding, Publication, State
@@ -27,9 +28,9 @@ from pyflat.model import Endpoint, Key, Network, PortBinding, Publication, State
 ANY = {IPAddress("0.0.0.0"), IPAddress("::")}
 
 
-def desired(state: State, keys: Iterable[Key]) -> set[Object]:
+def desired(state: State, keys: Iterable[Key], uplinks: Iterable[Uplink]) -> set[Object]:
     """Give the objects of the records that ``keys`` name, and those that all records share."""
-    objects = set(shared(state))
+    objects = set(_shared(state, uplinks))
     for key in keys:
         match state.lookup(key):
             case Network() as network:
@@ -41,26 +42,31 @@ def desired(state: State, keys: Iterable[Key]) -> set[Object]:
     return objects
 
 
-def desired_all(state: State, uplinks: Iterable[str]) -> set[Object]:
-    """Give all objects; ``uplinks`` are the interfaces that lead out of the host."""
+def desired_all(state: State, uplinks: Iterable[Uplink]) -> set[Object]:
+    """Give all objects that the kernel should hold."""
     keys = ((kind, identifier) for kind, table in state.tables.items() for identifier in table)
-    return desired(state, keys).union(*(_uplink(device) for device in uplinks))
+    return desired(state, keys, uplinks)
 
 
-def shared(state: State) -> Iterator[Object]:
-    """Give the objects that no single record needs; costs the same however many there are."""
+def _shared(state: State, uplinks: Iterable[Uplink]) -> Iterator[Object]:
+    """Give the objects that no single record needs; the cost is the same for any State."""
     yield Table(family="inet")
     yield DockerAccept(family="ip")
     yield DockerAccept(family="ip6")
     # The hooks of the bridge family see the frames of every bridge of the host.
     if state.tables.get(Publication.kind):
         yield Table(family="bridge")
+    for uplink in uplinks:
+        yield _element("uplinks", uplink.device)
+        for version in (4, 6):
+            if any(state.ids("family", str(version))):
+                yield from _way_in(uplink, version)
 
 
-def _uplink(device: str) -> Iterator[Object]:
-    yield _element("uplinks", device)
-    yield Forwarding(device=device, version=4)
-    yield Forwarding(device=device, version=6)
+def _way_in(uplink: Uplink, version: int) -> Iterator[Object]:
+    yield Forwarding(device=uplink.device, version=version)
+    if version not in uplink.routed:
+        yield _element("opened", f"ipv{version}", uplink.device)
 
 
 def _network(network: Network) -> Iterator[Object]:

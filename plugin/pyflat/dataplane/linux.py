@@ -18,6 +18,7 @@ from pyflat.dataplane.objects import (
     Object,
     Sysctl,
     Table,
+    Uplink,
 )
 from pyflat.dataplane.plan import Step
 from pyflat.dataplane.ports import Ports
@@ -71,9 +72,11 @@ class LinuxKernel:
         """See ``Kernel.free``."""
         return self._ports.free(protocol, host, port)
 
-    def uplinks(self) -> set[str]:
+    def uplinks(self) -> set[Uplink]:
         """See ``Kernel.uplinks``."""
-        return self._links.uplinks() | self._extra_uplinks
+        routed = self._switches.routed()
+        names = self._links.uplinks() | self._extra_uplinks
+        return {Uplink(device=name, routed=routed) for name in names}
 
     def close(self) -> None:
         """See ``Kernel.close``."""

@@ -87,14 +87,17 @@ class Links:
         return "home" if link.get_attr("IFLA_LINK_NETNSID") is None else "away"
 
     def uplinks(self) -> set[str]:
-        """Name the interfaces that a default route leaves by."""
-        routes = (
-            route
-            for family in (socket.AF_INET, socket.AF_INET6)
-            for route in self._ip.get_default_routes(family)
-        )
-        indexes = {index for route in routes for index in _outgoing(route)}
-        return {socket.if_indextoname(index) for index in indexes}
+        """Name the interfaces that a default route leaves by. Raises BackendError."""
+        try:
+            routes = [
+                route
+                for family in (socket.AF_INET, socket.AF_INET6)
+                for route in self._ip.get_default_routes(family)
+            ]
+        except NetlinkError as error:
+            raise BackendError(f"routes: {error}") from error
+        names = (_name(index) for route in routes for index in _outgoing(route))
+        return {name for name in names if name}
 
     def close(self) -> None:
         """Finish the pending removals and end."""
@@ -176,6 +179,13 @@ class Links:
 def _find(name: str) -> int | None:
     try:
         return socket.if_nametoindex(name)
+    except OSError:
+        return None
+
+
+def _name(index: int) -> str | None:
+    try:
+        return socket.if_indextoname(index)
     except OSError:
         return None
 

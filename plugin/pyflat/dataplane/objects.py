@@ -10,94 +10,99 @@ from typing import ClassVar, TypeAlias
 from netaddr import IPAddress, IPNetwork
 
 
+class Made:
+    """What all objects have; a class names the fields that tell one object from another.
+
+    ``rank`` is the order in which objects are made: each stands on those of lower rank.
+    """
+
+    __slots__ = ()
+
+    kind: ClassVar[str]
+    rank: ClassVar[int]
+    identity: ClassVar[tuple[str, ...]]
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Tell what makes it the same thing in the kernel."""
+        return (self.kind, *(getattr(self, name) for name in self.identity))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HostPort:
+class HostPort(Made):
     """A port of the host that is held, so that nobody else can take it."""
 
+    kind: ClassVar[str] = "port"
     rank: ClassVar[int] = 0
+    identity: ClassVar[tuple[str, ...]] = ("protocol", "host", "port")
 
     protocol: str
     host: IPAddress
     port: int
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Tell what makes it the same port."""
-        return ("port", self.protocol, self.host, self.port)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bridge:
+class Bridge(Made):
     """A bridge; ``owner`` is the id of its network."""
 
+    kind: ClassVar[str] = "link"
     rank: ClassVar[int] = 1
+    identity: ClassVar[tuple[str, ...]] = ("name",)
 
     name: str
     mac: str
     mtu: int
     owner: str
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Tell what makes it the same link."""
-        return ("link", self.name)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sysctl:
+class Sysctl(Made):
     """A kernel switch of an interface; ``path`` is below ``/proc/sys/net``."""
 
+    kind: ClassVar[str] = "sysctl"
     rank: ClassVar[int] = 2
+    identity: ClassVar[tuple[str, ...]] = ("path",)
 
     path: str
     value: str
     device: str
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Tell what makes it the same switch."""
-        return ("sysctl", self.path)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Forwarding:
+class Forwarding(Made):
     """The switch that lets packets of a family (4 or 6) through from one interface."""
 
+    kind: ClassVar[str] = "forwarding"
     rank: ClassVar[int] = 2
+    identity: ClassVar[tuple[str, ...]] = ("device", "version")
 
     device: str
     version: int
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Tell what makes it the same switch."""
-        return ("forwarding", self.device, self.version)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class Address(Made):
     """An address of a bridge, with its prefix length."""
 
+    kind: ClassVar[str] = "address"
     rank: ClassVar[int] = 3
+    identity: ClassVar[tuple[str, ...]] = ("device", "address")
 
     device: str
     address: IPNetwork
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Tell what makes it the same address."""
-        return ("address", self.device, self.address)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Veth:
+class Veth(Made):
     """A pair of interfaces: ``name`` stays a port of ``bridge``, ``peer`` goes to a container.
 
     ``made`` means that a container has the peer: such a pair is never made anew, because only
     dockerd can finish it. ``owner`` is the id of its endpoint.
     """
 
+    kind: ClassVar[str] = "link"
     rank: ClassVar[int] = 4
+    identity: ClassVar[tuple[str, ...]] = ("name",)
 
     name: str
     bridge: str
@@ -107,78 +112,72 @@ class Veth:
     mac: str = field(default="", compare=False)
     made: bool = field(default=False, compare=False)
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Tell what makes it the same pair."""
-        return ("link", self.name)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hairpin:
+class Hairpin(Made):
     """The switch of a bridge port that lets a container reach its own published port."""
 
+    kind: ClassVar[str] = "hairpin"
     rank: ClassVar[int] = 5
+    identity: ClassVar[tuple[str, ...]] = ("port",)
 
     port: str
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Tell what makes it the same switch."""
-        return ("hairpin", self.port)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class Table(Made):
     """One of our nftables tables with its chains and rules; its elements are objects apart.
 
     ``intact`` is false for a table whose rules are not ours as we installed them; such a table
     is observed without its elements, because mending it means replacing it.
     """
 
+    kind: ClassVar[str] = "table"
     rank: ClassVar[int] = 6
+    identity: ClassVar[tuple[str, ...]] = ("family",)
 
     family: str
     intact: bool = True
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Tell what makes it the same table."""
-        return ("table", self.family)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Element:
+class Element(Made):
     """An element of a set or map of ours.
 
     ``match`` and ``data`` hold nftables' own words: interface names, addresses or prefixes,
     protocols and numbers. Another datum under the same match is another element.
     """
 
+    kind: ClassVar[str] = "element"
     rank: ClassVar[int] = 7
+    identity: ClassVar[tuple[str, ...]] = ("family", "name", "match", "data")
 
     family: str
     name: str
     match: tuple[str, ...]
     data: tuple[str, ...] = ()
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Tell what makes it the same element."""
-        return ("element", self.family, self.name, self.match, self.data)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DockerAccept:
+class DockerAccept(Made):
     """The one rule in Docker's DOCKER-USER chain that lets through what our rules accepted."""
 
+    kind: ClassVar[str] = "docker-user"
     rank: ClassVar[int] = 8
+    identity: ClassVar[tuple[str, ...]] = ("family",)
 
     family: str
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Tell what makes it the same rule."""
-        return ("docker-user", self.family)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uplink:
+    """An interface that leads out of the host; found there, not made.
+
+    ``routed`` holds the address families (4, 6) that the whole host forwards anyway.
+    """
+
+    device: str
+    routed: frozenset[int] = frozenset()
 
 
 Object: TypeAlias = (

@@ -31,9 +31,12 @@ class Switches:
             self._write(_path(item), "1")
 
     def delete(self, item: Sysctl | Forwarding) -> None:
-        """Switch forwarding of an interface off again; other switches go with their interface."""
-        if isinstance(item, Forwarding) and self._has(_path(item)):
-            self._write(_path(item), "0")
+        """Leave the switch as it is: who else relies on it by now cannot be known."""
+
+    def routed(self) -> frozenset[int]:
+        """Give the address families that the whole host forwards."""
+        switches = {4: "ipv4/ip_forward", 6: "ipv6/conf/all/forwarding"}
+        return frozenset(v for v, path in switches.items() if self._read(path) == "1")
 
     def observe(self, wanted: Iterable[Sysctl | Forwarding]) -> set[Sysctl | Forwarding]:
         """Give those of the wanted switches that stand as wanted."""

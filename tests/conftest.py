@@ -1,0 +1,38 @@
+"""Which Docker Engines the tests run on."""
+
+import pytest
+
+NEWEST, OLDEST = "28.5", "20.10"
+ALL = (NEWEST, "26.1", OLDEST)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--engines",
+        help=f"run on these Docker Engines only, with commas between them; without it, on "
+        f"{NEWEST} and {OLDEST} or the one a test is about, and the others of "
+        f"{', '.join(ALL)} are marked as full",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "engine" in metafunc.fixturenames:
+        metafunc.parametrize("engine", list(_engines(metafunc)), scope="module")
+
+
+def _engines(metafunc: pytest.Metafunc) -> list[object]:
+    only = metafunc.config.getoption("--engines")
+    if only:
+        return list(only.split(","))
+    marker = metafunc.definition.get_closest_marker("engine")
+    chosen = marker.args if marker else (NEWEST, OLDEST)
+    full = pytest.mark.full
+    return [pytest.param(name, marks=() if name in chosen else full) for name in ALL]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A quick run knows the newest engine only."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if callspec and callspec.params.get("engine", NEWEST) != NEWEST:
+            item.own_markers = [mark for mark in item.own_markers if mark.name != "quick"]

@@ -1,0 +1,47 @@
+"""Docker hosts to test on, and the watch over what each test leaves there."""
+
+import secrets
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from docker.client import Docker
+from docker.traces import assert_same, traces
+from dockerlab import Lab
+from dockerlab.host import Host
+
+
+@pytest.fixture(scope="module")
+def lab(engine: str) -> Iterator[Lab]:
+    """One host with an engine and pyflat, and the machine outside."""
+    with Lab.up(f"t{secrets.token_hex(3)}", engine=engine) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def host(lab: Lab) -> Host:
+    return lab.host("h1")
+
+
+@pytest.fixture
+def docker(host: Host) -> Iterator[Docker]:
+    """The host's docker command; all that a test made goes afterwards, without a trace."""
+    docker = Docker(host)
+    before = traces(host)
+    yield docker
+    docker.remove_all()
+    assert_same(host, before)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the end of the daemons' logs with a failure."""
+    report = yield
+    lab = getattr(item, "funcargs", {}).get("lab")
+    if report.failed and isinstance(lab, Lab):
+        for host in lab.hosts:
+            for daemon in (host.pyflat, host.dockerd):
+                report.sections.append((str(daemon), daemon.log_end(20)))
+    return report

@@ -1,0 +1,45 @@
+"""What `ip` says of the interfaces of a place."""
+
+import json
+from typing import Any
+
+from docker.reach import Place
+
+
+def ip(place: Place, *words: str) -> list[dict[str, Any]]:
+    done = place.run("ip", "-j", *words)
+    assert done.returncode == 0, done.stderr
+    # ip writes nothing at all, or {}, where it has nothing to say.
+    found = json.loads(done.stdout or "[]")
+    return [entry for entry in found if entry]
+
+
+def interfaces(place: Place) -> list[str]:
+    """The names of the interfaces, but for the loopback."""
+    return sorted(link["ifname"] for link in ip(place, "link") if link["ifname"] != "lo")
+
+
+def link(place: Place, name: str) -> dict[str, Any]:
+    (found,) = ip(place, "-d", "link", "show", "dev", name)
+    return found
+
+
+def default_routes(place: Place, version: int = 4) -> list[str]:
+    return [route["gateway"] for route in ip(place, f"-{version}", "route", "show", "default")]
+
+
+def device_with(place: Place, address: str) -> str:
+    """The name of the interface that has an address."""
+    (found,) = (
+        entry["ifname"]
+        for entry in ip(place, "address")
+        if any(own.get("local") == address for own in entry["addr_info"])
+    )
+    return str(found)
+
+
+def peer(container: Place, name: str, host: Place) -> dict[str, Any]:
+    """The other end, in the host, of an interface of a container."""
+    index = link(container, name)["link_index"]
+    (found,) = (entry for entry in ip(host, "-d", "link") if entry["ifindex"] == index)
+    return found

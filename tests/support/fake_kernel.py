@@ -1,0 +1,257 @@
+"""A kernel made of Python objects, as strict as Linux: nothing can stand on what is not there."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Literal, Self
+
+from netaddr import IPAddress
+
+from pyflat.dataplane.objects import (
+    Address,
+    Bridge,
+    Element,
+    Forwarding,
+    Hairpin,
+    HostPort,
+    Object,
+    Sysctl,
+    Table,
+    Veth,
+)
+from pyflat.dataplane.plan import Step
+from pyflat.errors import BackendError, Conflict, PyflatError
+from support.fake_tables import check_element
+
+UNSPECIFIED = {IPAddress("0.0.0.0"), IPAddress("::")}
+
+
+class FakeKernel:
+    """Implements ``Kernel``; tests say what else the host has and where containers' ends are.
+
+    A step, or a firewall transaction, either happens or leaves everything as it was. Adding
+    what is so already and deleting what is gone succeed.
+    """
+
+    def __init__(self, uplinks: Iterable[str] = ("eth0",)) -> None:
+        self.foreign_links = {"lo", "docker0", *uplinks}
+        self.foreign_ports: set[HostPort] = set()
+        self.steps = 0
+        self._uplinks = set(uplinks)
+        self._objects: dict[tuple[object, ...], Object] = {}
+        self._away: set[str] = set()
+        self._fault: tuple[int, Exception] | None = None
+
+    @property
+    def objects(self) -> frozenset[Object]:
+        """Everything that is there."""
+        return frozenset(self._objects.values())
+
+    def copy(self) -> Self:
+        """Give a kernel that is as this one is now, and goes its own way."""
+        twin = type(self)(self._uplinks)
+        twin.foreign_links = set(self.foreign_links)
+        twin.foreign_ports = set(self.foreign_ports)
+        twin._objects = dict(self._objects)
+        twin._away = set(self._away)
+        return twin
+
+    def fail(self, number: int, error: Exception | None = None) -> None:
+        """Make the given step from now on fail, once; steps are counted from 1."""
+        self._fault = (self.steps + number, error or BackendError(f"step {number} fails"))
+
+    @property
+    def fault_is_pending(self) -> bool:
+        """Say whether the step that is to fail has not come yet."""
+        return self._fault is not None
+
+    def take(self, host_end: str) -> None:
+        """Let a container take the other end of a pair."""
+        self._away.add(host_end)
+
+    def give_back(self, host_end: str) -> None:
+        """Let the other end of a pair come back into the host's namespace."""
+        self._away.discard(host_end)
+
+    def vanish(self, host_end: str) -> None:
+        """Let a pair end with its container's namespace."""
+        link = self._objects.get(("link", host_end))
+        if link is not None:
+            self._delete(link)
+
+    def tamper(self, family: str) -> None:
+        """Let somebody change the rules of a table of ours."""
+        self._objects["table", family] = Table(family=family, intact=False)
+
+    def flush_ruleset(self) -> None:
+        """Let somebody remove all tables."""
+        for item in self.objects:
+            if isinstance(item, Table):
+                self._delete(item)
+
+    def lose(self, item: Object) -> None:
+        """Let somebody remove one object of ours."""
+        del self._objects[item.key]
+
+    def plant(self, item: Object) -> None:
+        """Leave an object of ours there that no record stands behind."""
+        self._add(item)
+
+    def end_process(self) -> None:
+        """Let go of what a process takes with it: the ports that it held."""
+        for item in self.objects:
+            if isinstance(item, HostPort):
+                self._delete(item)
+
+    def apply(self, steps: Sequence[Step], *, keep_going: bool = False) -> list[PyflatError]:
+        """See ``Kernel.apply``; neighbouring firewall steps are one transaction."""
+        errors: list[PyflatError] = []
+        for batch in _batches(steps):
+            try:
+                self._carry_out(batch)
+            except PyflatError as error:
+                if not keep_going:
+                    raise
+                errors.append(error)
+        return errors
+
+    def observe(self, wanted: Iterable[Object]) -> set[Object]:
+        """See ``Kernel.observe``."""
+        wanted = set(wanted)
+        broken = {o.family for o in self.objects if isinstance(o, Table) and not o.intact}
+        return {o for o in self.objects if _is_visible(o, wanted, broken)}
+
+    def whereabouts(self, host_end: str) -> Literal["gone", "home", "away"]:
+        """See ``Kernel.whereabouts``."""
+        if ("link", host_end) not in self._objects:
+            return "gone"
+        return "away" if host_end in self._away else "home"
+
+    def free(self, protocol: str, host: IPAddress, port: int) -> bool:
+        """See ``Kernel.free``."""
+        return not self._port_is_taken(HostPort(protocol=protocol, host=host, port=port))
+
+    def uplinks(self) -> set[str]:
+        """See ``Kernel.uplinks``."""
+        return set(self._uplinks)
+
+    def close(self) -> None:
+        """See ``Kernel.close``."""
+        self.end_process()
+
+    def _carry_out(self, batch: Sequence[Step]) -> None:
+        self.steps += 1
+        if self._fault is not None and self._fault[0] == self.steps:
+            (_, error), self._fault = self._fault, None
+            raise error
+        before = dict(self._objects) if len(batch) > 1 else None
+        try:
+            for step in batch:
+                (self._add if step.verb == "add" else self._delete)(step.object)
+        except PyflatError:
+            self._objects = before if before is not None else self._objects
+            raise
+
+    def _add(self, item: Object) -> None:
+        match item:
+            case HostPort() if item.key not in self._objects and self._port_is_taken(item):
+                raise Conflict(f"{item} is already in use on this host")
+            case Bridge() if item.name in self.foreign_links:
+                raise Conflict(f"interface {item.name} exists already and is not pyflat's")
+            case Address():
+                self._check_address(item)
+            case Sysctl() | Forwarding():
+                self._require_link(item.device)
+            case Veth():
+                self._check_veth(item)
+            case Hairpin():
+                self._check_hairpin(item)
+            case Table():
+                self._clear(item.family)
+            case Element():
+                self._check_element(item)
+        self._objects[item.key] = item
+
+    def _delete(self, item: Object) -> None:
+        if self._objects.pop(item.key, None) is None:
+            return
+        match item:
+            case Bridge():
+                self._delete_bridge(item.name)
+            case Veth():
+                self._away.discard(item.name)
+                self._objects.pop(("hairpin", item.name), None)
+            case Table():
+                self._clear(item.family)
+
+    def _delete_bridge(self, name: str) -> None:
+        for item in self.objects:
+            match item:
+                case Address() | Sysctl() | Forwarding() if item.device == name:
+                    del self._objects[item.key]
+                case Veth() if item.bridge == name:
+                    self._objects[item.key] = replace(item, bridge="")
+                    self._objects.pop(("hairpin", item.name), None)
+
+    def _clear(self, family: str) -> None:
+        for item in self.objects:
+            if isinstance(item, Element) and item.family == family:
+                del self._objects[item.key]
+
+    def _check_address(self, item: Address) -> None:
+        self._require_link(item.device)
+        switch = self._objects.get(("sysctl", f"ipv6/conf/{item.device}/disable_ipv6"))
+        off = isinstance(switch, Sysctl) and switch.value == "1"
+        if item.address.version == 6 and off:
+            raise BackendError(f"{item}: IPv6 is switched off there")
+
+    def _check_veth(self, item: Veth) -> None:
+        bridge = self._objects.get(("link", item.bridge))
+        if not isinstance(bridge, Bridge):
+            raise BackendError(f"{item}: there is no such bridge")
+        if item.key in self._objects:
+            return
+        if item.made:
+            raise BackendError(f"{item}: only dockerd can finish a pair that was in a container")
+        if not (item.peer and item.mac) or int(item.mac[:2], 16) & 1:
+            raise BackendError(f"{item}: cannot assign its peer's name or MAC")
+
+    def _check_hairpin(self, item: Hairpin) -> None:
+        port = self._objects.get(("link", item.port))
+        if not isinstance(port, Veth) or not port.bridge:
+            raise BackendError(f"{item.port} is not a port of a bridge")
+
+    def _check_element(self, item: Element) -> None:
+        if ("table", item.family) not in self._objects:
+            raise BackendError(f"there is no table {item.family}")
+        check_element(item, (o for o in self._objects.values() if isinstance(o, Element)))
+
+    def _require_link(self, name: str) -> None:
+        if ("link", name) not in self._objects and name not in self.foreign_links:
+            raise BackendError(f"interface {name} is gone")
+
+    def _port_is_taken(self, item: HostPort) -> bool:
+        held = (o for o in self._objects.values() if isinstance(o, HostPort))
+        return any(_collide(item, other) for other in (*held, *self.foreign_ports))
+
+
+def _collide(one: HostPort, other: HostPort) -> bool:
+    if (one.protocol, one.port) != (other.protocol, other.port):
+        return False
+    if one.host.version != other.host.version:
+        return False
+    return one.host == other.host or bool(UNSPECIFIED & {one.host, other.host})
+
+
+def _is_visible(item: Object, wanted: set[Object], broken: set[str]) -> bool:
+    if isinstance(item, Sysctl | Forwarding):
+        return item in wanted
+    return not (isinstance(item, Element) and item.family in broken)
+
+
+def _batches(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:
+    for firewall, group in groupby(steps, lambda s: isinstance(s.object, Table | Element)):
+        if firewall:
+            yield tuple(group)
+        else:
+            yield from ((step,) for step in group)

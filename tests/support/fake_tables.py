@@ -1,0 +1,66 @@
+"""The sets and maps that the ruleset declares, and what nftables refuses as their elements."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+
+from netaddr import IPNetwork
+
+from pyflat.dataplane.objects import Element
+from pyflat.errors import BackendError
+
+_DECLARATION = re.compile(
+    r"^\s*(?:set|map) (?P<name>\w+) \{ type (?P<match>[^;:]+?)(?: : (?P<data>[^;]+))?;"
+    r"(?P<flags>.*)\}",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """How many words the match and the data of an element have, and whether it is an interval."""
+
+    match: int
+    data: int
+    interval: bool
+
+
+def _declarations(family: str) -> Iterator[tuple[tuple[str, str], Declaration]]:
+    text = files("pyflat.dataplane").joinpath(f"{family}.nft").read_text()
+    for found in _DECLARATION.finditer(text):
+        data = found["data"]
+        yield (
+            (family, found["name"]),
+            Declaration(
+                match=len(found["match"].split(" . ")),
+                data=len(data.split(" . ")) if data else 0,
+                interval="interval" in found["flags"],
+            ),
+        )
+
+
+DECLARATIONS = dict((*_declarations("inet"), *_declarations("bridge")))
+
+
+def check_element(item: Element, present: Iterable[Element]) -> None:
+    """Refuse an element that nftables would refuse beside those that are present."""
+    declared = DECLARATIONS.get((item.family, item.name))
+    if declared is None:
+        raise BackendError(f"no set {item.name} in table {item.family}")
+    if (len(item.match), len(item.data)) != (declared.match, declared.data):
+        raise BackendError(f"{item} does not have the type of its set")
+    for other in present:
+        if other == item or (other.family, other.name) != (item.family, item.name):
+            continue
+        if other.match == item.match:
+            raise BackendError(f"{item}: File exists")
+        if declared.interval and _overlap(item, other):
+            raise BackendError(f"{item}: conflicting intervals specified")
+
+
+def _overlap(one: Element, other: Element) -> bool:
+    if one.match[:-1] != other.match[:-1]:
+        return False
+    mine, theirs = IPNetwork(one.match[-1]), IPNetwork(other.match[-1])
+    return bool(mine in theirs or theirs in mine)
