@@ -27,7 +27,7 @@ def create_app(settings: Settings) -> Flask:
     engine = Engine(SqliteStore(settings.state_dir), kernel)
     watch(engine.refresh)
     engine.start()
-    app = create_http(engine)
+    app = create_http(engine, settings.pools)
     app.extensions["pyflat"] = engine
     app.extensions["pyflat-lock"] = lock  # open as long as the process: its end unlocks it
     return app

@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Set
 from typing import TypeVar
 
-from netaddr import IPAddress
+from netaddr import IPAddress, IPNetwork
 
 from pyflat.dataplane.desired import desired, desired_all
 from pyflat.dataplane.kernel import Kernel
-from pyflat.dataplane.objects import Uplink
+from pyflat.dataplane.objects import Surroundings
 from pyflat.dataplane.plan import Step, plan
 from pyflat.driver.endpoints import drop_dead
 from pyflat.errors import BackendError, PyflatError
@@ -38,7 +38,7 @@ class Engine:
         self._kernel = kernel
         self._lock = threading.Lock()
         self._state = State()
-        self._uplinks: Set[Uplink] = frozenset()
+        self._around = Surroundings()
         self._stopped = False
 
     @property
@@ -88,20 +88,23 @@ class Engine:
                 for kind, identifier in sorted(after.touched):
                     log.info("dropped %s %s: no container stands behind it", kind, identifier)
                 self._commit(after)
-            self._uplinks = self._kernel.uplinks()
-            wanted = desired_all(self._state, self._uplinks)
+            self._around = self._kernel.surroundings()
+            wanted = desired_all(self._state, self._around.uplinks)
             steps = plan(self._kernel.observe(wanted), wanted)
             for step in steps:
                 log.info("converge: %s", step)
             _report(self._kernel.apply(steps, keep_going=True))
 
     def refresh(self) -> None:
-        """Follow what has become of the interfaces that lead out of the host."""
+        """Follow what has become of the host's uplinks and addresses."""
         with self._lock:
             if self._stopped:
                 return
-            before, self._uplinks = self._uplinks, self._kernel.uplinks()
-            steps = plan(desired(self._state, (), before), desired(self._state, (), self._uplinks))
+            before, self._around = self._around, self._kernel.surroundings()
+            steps = plan(
+                desired(self._state, (), before.uplinks),
+                desired(self._state, (), self._around.uplinks),
+            )
             _report(self._kernel.apply(steps, keep_going=True))
 
     def alive(self, endpoint: Endpoint) -> bool:
@@ -121,6 +124,10 @@ class Engine:
     def free(self, protocol: str, host: IPAddress, port: int) -> bool:
         """Say whether a port of the host could be held now."""
         return self._kernel.free(protocol, host, port)
+
+    def occupied(self) -> Set[IPNetwork]:
+        """Give the subnets and addresses that the host itself uses."""
+        return self._around.occupied
 
     def now(self) -> float:
         """Give the Unix time."""
@@ -144,7 +151,8 @@ class Engine:
 
     def _steps(self, before: State, touched: Set[Key]) -> list[Step]:
         return plan(
-            desired(before, touched, self._uplinks), desired(self._state, touched, self._uplinks)
+            desired(before, touched, self._around.uplinks),
+            desired(self._state, touched, self._around.uplinks),
         )
 
     def _restore(self, before: State, touched: Set[Key]) -> None:

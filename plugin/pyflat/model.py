@@ -29,10 +29,32 @@ def overlap(one: IPNetwork, other: IPNetwork) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subnet:
-    """One subnet of a network: ``cidr`` masked, ``gateway`` with the mask of the subnet."""
+    """One subnet of a network: ``cidr`` masked, ``gateway`` with the mask of the subnet.
+
+    ``space`` is the address space that the subnet was taken from.
+    """
 
     cidr: IPNetwork
     gateway: IPNetwork | None = None
+    space: str = ""
+
+    @property
+    def pool(self) -> str:
+        """Give the id of the subnet's pool, if it is one of ours."""
+        return pool_id(self.space, self.cidr)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Options of a network that each address family has for itself.
+
+    ``mode`` is one of Docker's gateway modes: nat, nat-unprotected, routed, isolated.
+    ``source`` is the host's address that containers appear under outside, None for whichever
+    the kernel takes.
+    """
+
+    mode: str = "nat"
+    source: IPAddress | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +66,15 @@ class NetworkOptions:
     masquerade: bool = True
     container_prefix: str = "eth"
     host_binding: IPAddress | None = None
+    icc: bool = True
+    trusted: tuple[str, ...] = ()
+    inhibit_ipv4: bool = False
+    ipv4: Family = Family()
+    ipv6: Family = Family()
+
+    def family(self, version: int) -> Family:
+        """Give the options of IPv4 or IPv6."""
+        return self.ipv4 if version == 4 else self.ipv6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +92,19 @@ class Network:
     def index_keys(self) -> tuple[IndexKey, ...]:
         """Index by interface name and by each address family in use."""
         versions = {subnet.cidr.version for subnet in self.subnets}
-        return (("bridge", self.bridge), *(("family", str(v)) for v in sorted(versions)))
+        families = (("family", str(version)) for version in sorted(versions))
+        pools = (("addresses", subnet.pool) for subnet in self.subnets)
+        quiet = () if self.options.icc else (("quiet",),)
+        return (("bridge", self.bridge), *families, *pools, *quiet)
 
     def subnet_of(self, address: IPAddress) -> Subnet | None:
         """Give the subnet that holds ``address``."""
         return next((s for s in self.subnets if address in s.cidr), None)
+
+    def has_address(self, version: int) -> bool:
+        """Say whether the bridge bears the gateway address of a family."""
+        inhibited = version == 4 and self.options.inhibit_ipv4
+        return not inhibited and self.options.family(version).mode != "isolated"
 
     def gateway(self, version: int) -> IPNetwork | None:
         """Give the first gateway of an address family (4 or 6)."""
@@ -114,11 +153,12 @@ class Endpoint:
 class PortBinding:
     """One port of the host that leads to one port of a container.
 
-    ``host`` is an address of the host, or the family's unspecified address for all of them.
+    ``host`` is an address of the host, or the family's unspecified address for all of them; None
+    where there is no translation, and the container's port is opened to who is routed there.
     """
 
     protocol: str
-    host: IPAddress
+    host: IPAddress | None
     host_port: int
     container: IPAddress
     container_port: int
@@ -135,12 +175,18 @@ class Publication:
 
     def index_keys(self) -> tuple[IndexKey, ...]:
         """Index by protocol and host port, whatever the host address."""
-        return tuple({("port", b.protocol, str(b.host_port)) for b in self.bindings})
+        held = (binding for binding in self.bindings if binding.host is not None)
+        return tuple({("port", b.protocol, str(b.host_port)) for b in held})
+
+
+def pool_id(space: str, cidr: IPNetwork) -> str:
+    """Name a pool: the same subnet of the same address space is the same pool."""
+    return f"{space}|{cidr}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Addresses that IpamDriver hands out: of ``cidr``, chosen from ``range`` if given.
+    """A subnet that IpamDriver hands out addresses of.
 
     ``references`` counts the RequestPool calls that a ReleasePool has not answered yet.
     """
@@ -150,38 +196,49 @@ class Pool:
     id: str
     space: str
     cidr: IPNetwork
-    range: IPNetwork | None = None
     references: int = 1
 
     def index_keys(self) -> tuple[IndexKey, ...]:
-        """Index by address space."""
-        return (("space", self.space),)
+        """Index by address space and family."""
+        return (("space", self.space, str(self.cidr.version)),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Allocation:
-    """One address that is given out; its ``id`` is ``pool id|address``."""
+class AddressBlock:
+    """Which of up to ``AddressBlock.SIZE`` neighbouring addresses of a pool are given out.
 
-    kind: ClassVar[str] = "allocation"
+    Bit i of byte j (little endian) stands for the address number i + 8·j of the block; block
+    ``number`` starts at ``number * SIZE``. ``asked`` are those that somebody once asked for by
+    name. One row for many addresses: a million of them are 64 rows.
+    """
 
-    id: str
+    kind: ClassVar[str] = "addresses"
+    SIZE: ClassVar[int] = 1 << 14
+
     pool: str
-    address: IPAddress
+    number: int
+    taken: bytes
+    asked: bytes
+
+    @property
+    def id(self) -> str:
+        """Name the block after its pool and number."""
+        return f"{self.pool}#{self.number}"
 
     def index_keys(self) -> tuple[IndexKey, ...]:
         """Index by pool."""
         return (("pool", self.pool),)
 
 
-Record: TypeAlias = Network | Endpoint | Publication | Pool | Allocation
+Record: TypeAlias = Network | Endpoint | Publication | Pool | AddressBlock
 RECORDS: dict[str, type[Record]] = {
-    r.kind: r for r in (Network, Endpoint, Publication, Pool, Allocation)
+    r.kind: r for r in (Network, Endpoint, Publication, Pool, AddressBlock)
 }
 
 #: Names one record: its kind and its id.
 Key: TypeAlias = tuple[str, str]
 
-R = TypeVar("R", Network, Endpoint, Publication, Pool, Allocation)
+R = TypeVar("R", Network, Endpoint, Publication, Pool, AddressBlock)
 
 
 @dataclass(frozen=True, slots=True)

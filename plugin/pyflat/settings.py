@@ -1,7 +1,29 @@
 """Every knob of the plugin, documented once: as a flag and as a ``PYFLAT_*`` variable."""
 
-from dataclasses import dataclass
+import hashlib
+import uuid
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from netaddr import IPNetwork
+
+from pyflat.ipam.pools import Source
+
+
+def own_ula() -> IPNetwork:
+    """Give this machine's own /48 of unique local addresses (RFC 4193), always the same one."""
+    try:
+        identity = Path("/etc/machine-id").read_bytes()
+    except OSError:
+        identity = uuid.getnode().to_bytes(8)
+    number = hashlib.sha256(b"pyflat" + identity).digest()[:5]
+    return IPNetwork((int.from_bytes(b"\xfd" + number) << 80, 48), version=6)
+
+
+def _default_pools() -> tuple[Source, ...]:
+    texts = (("172.16.0.0/12", 16), ("192.168.0.0/16", 24), ("10.0.0.0/8", 24))
+    ipv4 = (Source(block=IPNetwork(block), length=length) for block, length in texts)
+    return (*ipv4, Source(block=own_ula(), length=64))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +34,7 @@ class Settings:
     state_dir: Path = Path("/var/lib/pyflat")
     log_level: str = "info"
     mark: int = 0x20000000
+    pools: tuple[Source, ...] = field(default_factory=_default_pools)
     uplinks: tuple[str, ...] = ()
     sysctl_root: Path = Path("/proc/sys/net")
 
@@ -22,6 +45,7 @@ MEANINGS = {
     "state_dir": "Folder where the plugin remembers networks and endpoints.",
     "log_level": "How much to log: debug, info, warning or error.",
     "mark": "Bit of the packet mark that vouches for packets; change it if it is taken.",
+    "pools": "Where automatic subnets come from: block:length, with commas between.",
     "uplinks": "Further interfaces that lead out of the host, beside those of default routes.",
     "sysctl_root": "Where /proc/sys/net of the host is mounted.",
 }

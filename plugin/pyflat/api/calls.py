@@ -1,10 +1,10 @@
 """What a method of the API is: from State and a request to State and an answer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from netaddr import IPAddress
+from netaddr import IPAddress, IPNetwork
 
 from pyflat.api.messages import Request
 from pyflat.model import Endpoint, State
@@ -24,6 +24,9 @@ class World(Protocol):
 
     def free(self, protocol: str, host: IPAddress, port: int) -> bool:
         """Say whether a port of the host could be held now."""
+
+    def occupied(self) -> Set[IPNetwork]:
+        """Give the subnets and addresses that the host itself uses."""
 
     def now(self) -> float:
         """Give the Unix time."""

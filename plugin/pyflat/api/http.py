@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from flask import Flask, Response, request
 
@@ -11,6 +11,7 @@ from pyflat.api.calls import Answer, Engine, Method, Result, World
 from pyflat.api.codec import decode, encode
 from pyflat.api.messages import Request
 from pyflat.errors import PyflatError
+from pyflat.ipam.pools import Source
 from pyflat.model import State
 
 log = logging.getLogger(__name__)
@@ -22,21 +23,21 @@ def _activate(state: State, _: Request, __: World) -> Result:
     return state, {"Implements": ["NetworkDriver", "IpamDriver"]}
 
 
-def routes() -> dict[str, Method]:
-    """Give every method by its path."""
+def routes(sources: Sequence[Source]) -> dict[str, Method]:
+    """Give every method by its path; ``sources`` as in ``ipam_driver.methods``."""
     table = {"/Plugin.Activate": Method(Request, _activate)}
     for driver, methods in (
         ("NetworkDriver", network_driver.METHODS),
-        ("IpamDriver", ipam_driver.METHODS),
+        ("IpamDriver", ipam_driver.methods(sources)),
     ):
         table.update({f"/{driver}.{name}": method for name, method in methods.items()})
     return table
 
 
-def create_http(engine: Engine) -> Flask:
+def create_http(engine: Engine, sources: Sequence[Source]) -> Flask:
     """Make the WSGI application that dockerd talks to."""
     app = Flask("pyflat", static_folder=None)
-    for path, method in routes().items():
+    for path, method in routes(sources).items():
         app.add_url_rule(path, path, _view(engine, path, method), methods=["POST"])
     app.register_error_handler(404, lambda _: _failure(f"{request.path} is not known", 404))
     app.register_error_handler(405, lambda _: _failure("only POST is understood", 405))

@@ -1,9 +1,15 @@
 """IpamDriver.*: each method as a change of State."""
 
+from collections.abc import Mapping, Sequence
+from functools import partial
+
 from pyflat.api import messages
 from pyflat.api.calls import Method, Result, World
 from pyflat.api.codec import plain_address, subnet_address
-from pyflat.ipam import addresses, pools
+from pyflat.driver import endpoints
+from pyflat.errors import InvalidRequest
+from pyflat.ipam.addresses import release_address, request_address
+from pyflat.ipam.pools import Source, free_subnet, read_lease, release_pool, request_pool
 from pyflat.model import State
 
 LOCAL, GLOBAL = "PyflatLocal", "PyflatGlobal"
@@ -17,37 +23,66 @@ def _address_spaces(state: State, _: messages.Request, __: World) -> Result:
     return state, {"LocalDefaultAddressSpace": LOCAL, "GlobalDefaultAddressSpace": GLOBAL}
 
 
-def _request_pool(state: State, request: messages.RequestPool, _: World) -> Result:
-    state, pool = pools.request_pool(
-        state,
-        space=request.AddressSpace,
-        cidr=subnet_address("Pool", request.Pool).cidr if request.Pool else None,
-        part=subnet_address("SubPool", request.SubPool).cidr if request.SubPool else None,
-        version=6 if request.V6 else 4,
-    )
-    return state, {"PoolID": pool.id, "Pool": str(pool.cidr), "Data": {}}
+def _request_pool(
+    sources: Sequence[Source], state: State, request: messages.RequestPool, world: World
+) -> Result:
+    _check_options(request.Options)
+    version = 6 if request.V6 else 4
+    if request.Pool:
+        cidr = subnet_address("Pool", request.Pool)
+        if cidr.version != version or cidr != cidr.cidr:
+            raise InvalidRequest(f"pool {request.Pool} is not a subnet of IPv{version}")
+    else:
+        cidr = free_subnet(
+            state,
+            space=request.AddressSpace,
+            version=version,
+            sources=sources,
+            occupied=world.occupied(),
+        )
+    part = subnet_address("SubPool", request.SubPool).cidr if request.SubPool else None
+    state, lease = request_pool(state, space=request.AddressSpace, cidr=cidr, part=part)
+    return state, {"PoolID": str(lease), "Pool": str(cidr), "Data": {}}
 
 
 def _release_pool(state: State, request: messages.ReleasePool, _: World) -> Result:
-    return pools.release_pool(state, request.PoolID), {}
+    return release_pool(state, request.PoolID), {}
 
 
-def _request_address(state: State, request: messages.RequestAddress, _: World) -> Result:
+def _request_address(state: State, request: messages.RequestAddress, world: World) -> Result:
+    lease = read_lease(request.PoolID)
     wanted = plain_address("Address", request.Address) if request.Address else None
-    state, address = addresses.request_address(state, request.PoolID, wanted)
+    if wanted is not None:
+        state = endpoints.give_way(state, lease.pool, wanted, world.away)
+    kind = (request.Options or {}).get(messages.ADDRESS_TYPE)
+    state, address = request_address(state, lease, wanted=wanted, gateway=kind == messages.GATEWAY)
     return state, {"Address": str(address), "Data": {}}
 
 
-def _release_address(state: State, request: messages.ReleaseAddress, _: World) -> Result:
+def _release_address(state: State, request: messages.ReleaseAddress, world: World) -> Result:
     address = plain_address("Address", request.Address)
-    return addresses.release_address(state, request.PoolID, address), {}
+    pool = read_lease(request.PoolID).pool
+    state = endpoints.give_way(state, pool, address, world.away)
+    # dockerd releases after DeleteEndpoint. A release that comes late, for an address that was
+    # taken back from a dead endpoint and given out again, must not free it once more.
+    if endpoints.is_held(state, pool, address):
+        return state, {}
+    return release_address(state, pool, address), {}
 
 
-METHODS = {
-    "GetCapabilities": Method(messages.Request, _capabilities),
-    "GetDefaultAddressSpaces": Method(messages.Request, _address_spaces),
-    "RequestPool": Method(messages.RequestPool, _request_pool),
-    "ReleasePool": Method(messages.ReleasePool, _release_pool),
-    "RequestAddress": Method(messages.RequestAddress, _request_address),
-    "ReleaseAddress": Method(messages.ReleaseAddress, _release_address),
-}
+def methods(sources: Sequence[Source]) -> dict[str, Method]:
+    """Give the method table; ``sources`` is where automatic pools are taken from, in order."""
+    return {
+        "GetCapabilities": Method(messages.Request, _capabilities),
+        "GetDefaultAddressSpaces": Method(messages.Request, _address_spaces),
+        "RequestPool": Method(messages.RequestPool, partial(_request_pool, sources)),
+        "ReleasePool": Method(messages.ReleasePool, _release_pool),
+        "RequestAddress": Method(messages.RequestAddress, _request_address),
+        "ReleaseAddress": Method(messages.ReleaseAddress, _release_address),
+    }
+
+
+def _check_options(options: Mapping[str, str] | None) -> None:
+    for key in options or ():
+        if not key.startswith("com.docker."):
+            raise InvalidRequest(f"address option {key} is not known; there are none")

@@ -12,6 +12,8 @@ from msgspec import Struct
 GENERIC = "com.docker.network.generic"
 INTERNAL = "com.docker.network.internal"
 PORT_MAP = "com.docker.network.portmap"
+ADDRESS_TYPE = "RequestAddressType"
+GATEWAY = "com.docker.network.gateway"
 
 OptionMap = dict[str, Any] | None
 

@@ -22,8 +22,14 @@ def _capabilities(state: State, _: messages.Request, __: World) -> Result:
 
 def _check_gateway(state: State, request: messages.GwAllocCheck, _: World) -> Result:
     # Bad options are refused here already, before any address is reserved.
-    parse_options(option(request.Options, messages.GENERIC, dict[str, str], {}))
-    return state, {"SkipIPv4": False, "SkipIPv6": False}
+    options = parse_options(option(request.Options, messages.GENERIC, dict[str, str], {}))
+    internal = option(request.Options, messages.INTERNAL, bool, False)
+    # As moby's bridge driver has it (GetSkipGwAlloc): an address that nothing would bear.
+    unused = options.inhibit_ipv4 and internal
+    return state, {
+        "SkipIPv4": options.ipv4.mode == "isolated" or unused,
+        "SkipIPv6": options.ipv6.mode == "isolated",
+    }
 
 
 def _create_network(state: State, request: messages.CreateNetwork, _: World) -> Result:
@@ -129,7 +135,8 @@ METHODS = {
 
 def _subnet(data: messages.IPAMData) -> Subnet:
     gateway = subnet_address("Gateway", data.Gateway) if data.Gateway else None
-    return Subnet(cidr=subnet_address("Pool", data.Pool).cidr, gateway=gateway)
+    cidr = subnet_address("Pool", data.Pool).cidr
+    return Subnet(cidr=cidr, gateway=gateway, space=data.AddressSpace)
 
 
 def _gateways(network: Network, endpoint: Endpoint) -> Answer:

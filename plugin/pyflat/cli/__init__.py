@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from netaddr import AddrFormatError, IPNetwork
 
 from pyflat import __version__
 from pyflat.errors import PyflatError
+from pyflat.ipam.pools import Source
 from pyflat.naming import is_interface_name
 from pyflat.settings import MEANINGS, Settings
 
@@ -44,6 +46,29 @@ class _Names(click.ParamType[tuple[str, ...]]):
         return names
 
 
+class _Pools(click.ParamType[tuple[Source, ...]]):
+    """Blocks and the prefix length they are cut into, as 10.0.0.0/8:24,fd00:1::/48:64."""
+
+    name = "pools"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[Source, ...]:
+        """Read the text."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(self._source(word, param, ctx) for word in filter(None, value.split(",")))
+
+    def _source(self, word: str, param: Any, ctx: Any) -> Source:
+        block, _, length = word.rpartition(":")
+        try:
+            source = Source(block=IPNetwork(block).cidr, length=int(length))
+        except (AddrFormatError, ValueError):
+            self.fail(f"{word!r} is not a block and a prefix length, as 10.0.0.0/8:24", param, ctx)
+        widest = 30 if source.block.version == 4 else 126
+        if not source.block.prefixlen <= source.length <= widest:
+            self.fail(f"{word!r}: the length must be from the block's to {widest}", param, ctx)
+        return source
+
+
 _LEVELS = click.Choice(["debug", "info", "warning", "error"])
 _TYPES = {
     "socket": click.Path(path_type=Path),
@@ -51,19 +76,21 @@ _TYPES = {
     "sysctl_root": click.Path(path_type=Path),
     "log_level": _LEVELS,
     "mark": _Bit(),
+    "pools": _Pools(),
     "uplinks": _Names(),
 }
 
 
 def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command one flag and one variable for each setting."""
+    defaults = Settings()
     for field in reversed(fields(Settings)):
         command = click.option(
             f"--{field.name.replace('_', '-')}",
             field.name,
             type=_TYPES[field.name],
-            default=field.default,
-            show_default=_show(field.default),
+            default=getattr(defaults, field.name),
+            show_default=_show(getattr(defaults, field.name)),
             envvar=f"PYFLAT_{field.name.upper()}",
             show_envvar=True,
             help=MEANINGS[field.name],
@@ -72,7 +99,13 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _show(default: object) -> str:
-    return hex(default) if isinstance(default, int) else str(default or "none")
+    match default:
+        case int():
+            return hex(default)
+        case tuple():
+            return ",".join(map(str, default)) or "none"
+        case _:
+            return str(default)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -6,7 +6,7 @@ are all that the change is about.
 
 from collections.abc import Iterable, Iterator
 
-from netaddr import IPAddress
+from netaddr import IPAddress, IPNetwork
 
 from pyflat import naming
 from pyflat.dataplane.objects import (
@@ -54,7 +54,7 @@ def _shared(state: State, uplinks: Iterable[Uplink]) -> Iterator[Object]:
     yield DockerAccept(family="ip")
     yield DockerAccept(family="ip6")
     # The hooks of the bridge family see the frames of every bridge of the host.
-    if state.tables.get(Publication.kind):
+    if state.tables.get(Publication.kind) or any(state.ids("quiet")):
         yield Table(family="bridge")
     for uplink in uplinks:
         yield _element("uplinks", uplink.device)
@@ -70,31 +70,48 @@ def _way_in(uplink: Uplink, version: int) -> Iterator[Object]:
 
 
 def _network(network: Network) -> Iterator[Object]:
-    name = network.bridge
+    name, options = network.bridge, network.options
     gateways = [s.gateway for s in network.subnets if s.gateway]
     yield Bridge(
         name=name,
         mac=naming.mac_of_address(gateways[0].ip) if gateways else naming.mac_of_id(network.id),
-        mtu=network.options.mtu,
+        mtu=options.mtu,
         owner=network.id,
     )
     for gateway in gateways:
-        yield Address(device=name, address=gateway)
+        if network.has_address(gateway.version):
+            yield Address(device=name, address=gateway)
     yield from _switches(network)
     yield _element("bridges", name)
     yield _element("inside", name, name)
     if network.internal:
         yield _element("internal", name)
+    if not options.icc:
+        yield _element("noicc", name)
+    for trusted in options.trusted:
+        yield _element("trusted", trusted, name)
     for subnet in network.subnets:
-        version, cidr = subnet.cidr.version, str(subnet.cidr)
-        yield _element(f"local{version}", name, cidr)
-        if network.options.masquerade and not network.internal:
-            yield _element(f"masq{version}", cidr)
+        yield from _way_out(network, subnet.cidr)
+
+
+def _way_out(network: Network, cidr: IPNetwork) -> Iterator[Object]:
+    name, version, family = network.bridge, cidr.version, network.options.family(cidr.version)
+    yield _element(f"local{version}", name, str(cidr))
+    if network.internal:
+        return
+    if family.mode == "nat-unprotected":
+        yield _element("open", f"ipv{version}", name)
+    if family.mode == "routed":
+        yield _element("ping", f"ipv{version}", name)
+    elif family.source is not None and network.options.masquerade:
+        yield _element(f"snat{version}", str(cidr), data=(str(family.source),))
+    elif network.options.masquerade:
+        yield _element(f"masq{version}", str(cidr))
 
 
 def _switches(network: Network) -> Iterator[Object]:
     name = network.bridge
-    versions = {s.cidr.version for s in network.subnets}
+    versions = {s.cidr.version for s in network.subnets if network.has_address(s.cidr.version)}
     off = "0" if 6 in versions else "1"
     yield Sysctl(path=f"ipv6/conf/{name}/disable_ipv6", value=off, device=name)
     yield Sysctl(path=f"ipv6/conf/{name}/accept_ra", value="0", device=name)
@@ -118,6 +135,8 @@ def _endpoint(state: State, endpoint: Endpoint) -> Iterator[Object]:
         mac=endpoint.mac,
         made=endpoint.sandbox is not None,
     )
+    if not network.options.icc:
+        yield Element(family="bridge", name="quiet", match=(endpoint.host_end,))
 
 
 def _publication(publication: Publication) -> Iterator[Object]:
@@ -125,16 +144,24 @@ def _publication(publication: Publication) -> Iterator[Object]:
     yield Hairpin(port=port)
     yield Element(family="bridge", name="mirror", match=(port, port))
     for binding in publication.bindings:
-        yield HostPort(protocol=binding.protocol, host=binding.host, port=binding.host_port)
-        yield _mapping(binding)
+        if binding.host is None:
+            yield _opening(binding)
+        else:
+            yield HostPort(protocol=binding.protocol, host=binding.host, port=binding.host_port)
+            yield _mapping(binding, binding.host)
 
 
-def _mapping(binding: PortBinding) -> Element:
-    version, protocol, port = binding.host.version, binding.protocol, str(binding.host_port)
+def _opening(binding: PortBinding) -> Element:
+    words = (str(binding.container), binding.protocol, str(binding.container_port))
+    return _element(f"routed{binding.container.version}", *words)
+
+
+def _mapping(binding: PortBinding, host: IPAddress) -> Element:
+    version, protocol, port = host.version, binding.protocol, str(binding.host_port)
     data = (str(binding.container), str(binding.container_port))
-    if binding.host in ANY:
+    if host in ANY:
         return _element(f"anyport{version}", protocol, port, data=data)
-    return _element(f"port{version}", protocol, str(binding.host), port, data=data)
+    return _element(f"port{version}", protocol, str(host), port, data=data)
 
 
 def _element(name: str, *match: str, data: tuple[str, ...] = ()) -> Element:

@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 from netaddr import IPAddress
 
-from pyflat.dataplane.objects import Object, Uplink
+from pyflat.dataplane.objects import Object, Surroundings
 from pyflat.dataplane.plan import Step
 from pyflat.errors import PyflatError
 
@@ -29,8 +29,8 @@ class Kernel(Protocol):
     def free(self, protocol: str, host: IPAddress, port: int) -> bool:
         """Say whether a port of the host could be held now."""
 
-    def uplinks(self) -> set[Uplink]:
-        """Find the interfaces that lead out of the host."""
+    def surroundings(self) -> Surroundings:
+        """Find out what the host has that is not ours."""
 
     def close(self) -> None:
         """Finish what is pending and let go of everything; what was made stays."""

@@ -1,12 +1,15 @@
 """The real kernel: each kind of object to the part that knows how to make it."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
-from netaddr import IPAddress
+from netaddr import IPAddress, IPNetwork
 
+from pyflat.dataplane.conntrack import Udp, forget
 from pyflat.dataplane.docker_user import DockerUser
 from pyflat.dataplane.netlink import Links
 from pyflat.dataplane.nftables import Nftables
@@ -16,14 +19,18 @@ from pyflat.dataplane.objects import (
     Forwarding,
     HostPort,
     Object,
+    Surroundings,
     Sysctl,
     Table,
     Uplink,
 )
 from pyflat.dataplane.plan import Step
 from pyflat.dataplane.ports import Ports
+from pyflat.dataplane.routes import name_servers, read_routes
 from pyflat.dataplane.switches import Switches
-from pyflat.errors import PyflatError
+from pyflat.errors import BackendError, PyflatError
+
+log = logging.getLogger(__name__)
 
 
 class LinuxKernel:
@@ -40,6 +47,7 @@ class LinuxKernel:
         self._switches = Switches(sysctl_root)
         self._docker_user = DockerUser(mark)
         self._extra_uplinks = frozenset(uplinks)
+        self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="conntrack")
 
     def apply(self, steps: Sequence[Step], *, keep_going: bool = False) -> list[PyflatError]:
         """See ``Kernel.apply``; neighbouring firewall steps are one transaction."""
@@ -72,14 +80,22 @@ class LinuxKernel:
         """See ``Kernel.free``."""
         return self._ports.free(protocol, host, port)
 
-    def uplinks(self) -> set[Uplink]:
-        """See ``Kernel.uplinks``."""
-        routed = self._switches.routed()
-        names = self._links.uplinks() | self._extra_uplinks
-        return {Uplink(device=name, routed=routed) for name in names}
+    def surroundings(self) -> Surroundings:
+        """See ``Kernel.surroundings``."""
+        routes, routed = read_routes(), self._switches.routed()
+        leading_out = {route.device for route in routes if route.destination.prefixlen == 0}
+        subnets = (route.destination for route in routes if route.destination.prefixlen)
+        servers = (IPNetwork(address) for address in name_servers())
+        return Surroundings(
+            uplinks=frozenset(
+                Uplink(device=name, routed=routed) for name in leading_out | self._extra_uplinks
+            ),
+            occupied=frozenset((*subnets, *servers)),
+        )
 
     def close(self) -> None:
         """See ``Kernel.close``."""
+        self._background.shutdown()
         self._links.close()
         self._ports.close()
         self._tables.close()
@@ -87,6 +103,9 @@ class LinuxKernel:
     def _apply(self, batch: Sequence[Step]) -> None:
         if _is_firewall(batch[0]):
             self._tables.apply(batch)
+            ports = [port for step in batch if (port := _udp_port(step.object))]
+            if ports:
+                self._background.submit(_forget, ports)
             return
         (step,) = batch
         match step.object:
@@ -106,6 +125,32 @@ def _do(part: object, verb: str, item: Object) -> None:
 
 def _is_firewall(step: Step) -> bool:
     return isinstance(step.object, Table | Element)
+
+
+def _udp_port(item: Object) -> Udp | None:
+    match item:
+        case Element(name="port4" | "port6", match=("udp", host, port), data=(container, inner)):
+            return _udp(IPAddress(host), port, container, inner)
+        case Element(name="anyport4" | "anyport6", match=("udp", port), data=(container, inner)):
+            return _udp(None, port, container, inner)
+        case _:
+            return None
+
+
+def _udp(host: IPAddress | None, port: str, container: str, inner: str) -> Udp:
+    return Udp(
+        host=host,
+        host_port=int(port),
+        container=IPAddress(container),
+        container_port=int(inner),
+    )
+
+
+def _forget(ports: Sequence[Udp]) -> None:
+    try:
+        forget(ports)
+    except BackendError as error:
+        log.warning("%s: flows to withdrawn UDP ports may go on", error)
 
 
 def _batches(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:

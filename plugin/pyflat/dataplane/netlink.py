@@ -86,19 +86,6 @@ class Links:
             raise BackendError(f"link {host_end}: {error}") from error
         return "home" if link.get_attr("IFLA_LINK_NETNSID") is None else "away"
 
-    def uplinks(self) -> set[str]:
-        """Name the interfaces that a default route leaves by. Raises BackendError."""
-        try:
-            routes = [
-                route
-                for family in (socket.AF_INET, socket.AF_INET6)
-                for route in self._ip.get_default_routes(family)
-            ]
-        except NetlinkError as error:
-            raise BackendError(f"routes: {error}") from error
-        names = (_name(index) for route in routes for index in _outgoing(route))
-        return {name for name in names if name}
-
     def close(self) -> None:
         """Finish the pending removals and end."""
         self._reaper.close()
@@ -183,13 +170,6 @@ def _find(name: str) -> int | None:
         return None
 
 
-def _name(index: int) -> str | None:
-    try:
-        return socket.if_indextoname(index)
-    except OSError:
-        return None
-
-
 def _index(name: str) -> int:
     index = _find(name)
     if index is None:
@@ -231,10 +211,3 @@ def _read_addresses(messages: Any, bridges: dict[int | None, str]) -> Iterator[A
         address = IPNetwork(f"{message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}")
         if device is not None and not address.ip.is_link_local():
             yield Address(device=device, address=address)
-
-
-def _outgoing(route: Any) -> Iterator[int]:
-    if index := route.get_attr("RTA_OIF"):
-        yield index
-    for hop in route.get_attr("RTA_MULTIPATH") or ():
-        yield hop["oif"]

@@ -180,6 +180,14 @@ class Uplink:
     routed: frozenset[int] = frozenset()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the host has that is not ours: its uplinks, and the addresses it uses itself."""
+
+    uplinks: frozenset[Uplink] = frozenset()
+    occupied: frozenset[IPNetwork] = frozenset()
+
+
 Object: TypeAlias = (
     HostPort
     | Bridge

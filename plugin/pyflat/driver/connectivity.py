@@ -1,17 +1,21 @@
 """ProgramExternalConnectivity and RevokeExternalConnectivity: published ports."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import TypeAlias
 
 from netaddr import IPAddress
 
-from pyflat.driver.endpoints import Alive, delete_endpoint
+from pyflat.driver.endpoints import Alive, bury
 from pyflat.errors import Conflict, Exhausted, InvalidRequest
 from pyflat.model import Endpoint, Network, PortBinding, Publication, State
 
 #: Tells whether a port of the host could be bound: protocol, host address, port.
 Free = Callable[[str, IPAddress, int], bool]
+
+#: A host address, None where nothing is translated, and the container's address.
+Pair: TypeAlias = tuple[IPAddress | None, IPAddress]
 
 ANY = {4: IPAddress("0.0.0.0"), 6: IPAddress("::")}
 
@@ -46,11 +50,14 @@ def program(
     endpoint = state.require(Endpoint, identifier)
     network = state.require(Network, endpoint.network)
     requests = () if network.internal else tuple(requests)
+    old = state.get(Publication, identifier)
     state = state.drop(Publication, identifier)
     own: dict[tuple[str, int], tuple[PortBinding, ...]] = {}
     for request in requests:
         pairs = tuple(_pairs(network, endpoint, request))
-        state, port = _choose(state, request, [host for host, _ in pairs], own, alive, free)
+        hosts = [host for host, _ in pairs if host is not None]
+        kept = _kept(old, request)
+        state, port = _choose(state, request, hosts, kept, own, alive, free)
         held = own.get((request.protocol, port), ())
         own[request.protocol, port] = held + tuple(_bindings(request, port, pairs))
     if not own:
@@ -63,37 +70,41 @@ def revoke(state: State, identifier: str) -> State:
     return state.drop(Publication, identifier)
 
 
-def _pairs(
-    network: Network, endpoint: Endpoint, request: PortRequest
-) -> Iterator[tuple[IPAddress, IPAddress]]:
+def _pairs(network: Network, endpoint: Endpoint, request: PortRequest) -> Iterator[Pair]:
     """Give (host address, container address) of each family the request is served in."""
-    if request.host is None:
-        for version in (4, 6):
-            container = endpoint.address(version)
-            binding = network.options.host_binding if version == 4 else None
-            if container is not None:
-                yield binding or ANY[version], container
-        return
-    container = endpoint.address(request.host.version)
-    if container is None:
-        raise InvalidRequest(
-            f"port {request} on {request.host}: the container has no "
-            f"IPv{request.host.version} address in network {network.id[:12]}"
-        )
-    yield request.host, container
+    for version in (4, 6) if request.host is None else (request.host.version,):
+        container = endpoint.address(version)
+        if container is not None:
+            yield _host_of(network, request, version), container
+        elif request.host is not None:
+            raise InvalidRequest(
+                f"port {request} on {request.host}: the container has no "
+                f"IPv{version} address in network {network.id[:12]}"
+            )
+
+
+def _host_of(network: Network, request: PortRequest, version: int) -> IPAddress | None:
+    if network.options.family(version).mode == "routed":
+        return None
+    default = network.options.host_binding if version == 4 else None
+    return request.host or default or ANY[version]
 
 
 def _choose(
     state: State,
     request: PortRequest,
     hosts: list[IPAddress],
+    kept: Sequence[int],
     own: Mapping[tuple[str, int], tuple[PortBinding, ...]],
     alive: Alive,
     free: Free,
 ) -> tuple[State, int]:
-    """Find a port for the request; the State has lost the dead endpoints that held it."""
+    """Find a port for the request, one of the ``kept`` if it can be.
+
+    The State that is given has lost the dead endpoints that held the port.
+    """
     fixed = len(request.host_ports) == 1
-    for port in request.host_ports:
+    for port in (*kept, *request.host_ports):
         try:
             _check_own(own.get((request.protocol, port), ()), hosts)
             state = _claim_port(state, request.protocol, port, hosts, alive)
@@ -102,9 +113,19 @@ def _choose(
                 raise
             continue
         # A single port is not tried out: it is bound in a moment, and that answer is final.
-        if fixed or all(free(request.protocol, host, port) for host in hosts):
+        if fixed or port in kept or all(free(request.protocol, host, port) for host in hosts):
             return state, port
     raise Exhausted(f"no port of {request} is free on this host")
+
+
+def _kept(old: Publication | None, request: PortRequest) -> Sequence[int]:
+    """Give the ports that an earlier call chose for the same request: a replay is exact."""
+    return [
+        binding.host_port
+        for binding in (old.bindings if old else ())
+        if (binding.protocol, binding.container_port) == (request.protocol, request.container_port)
+        and binding.host_port in request.host_ports
+    ]
 
 
 def _check_own(bindings: tuple[PortBinding, ...], hosts: list[IPAddress]) -> None:
@@ -127,13 +148,13 @@ def _claim_port(
                 f"port {port}/{protocol} is already published by endpoint {holder[:12]} "
                 f"of network {endpoint.network[:12]}"
             )
-        state = delete_endpoint(state, holder)
+        state = bury(state, endpoint)
     return state
 
 
 def _collide(bindings: Iterable[PortBinding], hosts: Iterable[IPAddress]) -> bool:
     """Say whether bindings of one port stand on one of the host addresses."""
-    taken = {binding.host for binding in bindings}
+    taken = {binding.host for binding in bindings if binding.host is not None}
     return any(
         host in taken or ANY[host.version] in taken or _any_of(host, taken) for host in hosts
     )
@@ -143,14 +164,12 @@ def _any_of(host: IPAddress, taken: set[IPAddress]) -> bool:
     return host == ANY[host.version] and any(t.version == host.version for t in taken)
 
 
-def _bindings(
-    request: PortRequest, port: int, pairs: Iterable[tuple[IPAddress, IPAddress]]
-) -> Iterator[PortBinding]:
+def _bindings(request: PortRequest, port: int, pairs: Iterable[Pair]) -> Iterator[PortBinding]:
     for host, container in pairs:
         yield PortBinding(
             protocol=request.protocol,
             host=host,
-            host_port=port,
+            host_port=port if host is not None else request.container_port,
             container=container,
             container_port=request.container_port,
         )

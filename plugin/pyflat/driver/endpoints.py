@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from netaddr import IPNetwork
+from netaddr import IPAddress, IPNetwork
 
 from pyflat import naming
 from pyflat.errors import Conflict, InvalidRequest
+from pyflat.ipam.addresses import release_address
 from pyflat.model import Endpoint, Network, Publication, State
 
 #: Tells whether a container still stands behind an endpoint. A killed dockerd never says that
@@ -75,12 +76,41 @@ def leave(state: State, *, identifier: str, now: float) -> State:
     return state.drop(Publication, identifier).put(replace(endpoint, sandbox="", since=now))
 
 
+def bury(state: State, endpoint: Endpoint) -> State:
+    """Remove a dead endpoint with its ports and with its addresses, if they are of our pools.
+
+    Of a living one dockerd itself gives the addresses back, after DeleteEndpoint.
+    """
+    network = state.require(Network, endpoint.network)
+    for address in endpoint.addresses:
+        subnet = network.subnet_of(address.ip)
+        if subnet is not None:
+            state = release_address(state, subnet.pool, address.ip)
+    return delete_endpoint(state, endpoint.id)
+
+
 def drop_dead(state: State, alive: Alive) -> State:
     """Remove every endpoint that no container stands behind any more."""
     for endpoint in list(state.all(Endpoint)):
         if not alive(endpoint):
-            state = delete_endpoint(state, endpoint.id)
+            state = bury(state, endpoint)
     return state
+
+
+def give_way(state: State, pool: str, address: IPAddress, alive: Alive) -> State:
+    """Remove a dead endpoint that holds an address of a pool, so that it can be given out."""
+    for network in list(state.ids("addresses", pool)):
+        for holder in list(state.ids("address", network, str(address))):
+            endpoint = state.require(Endpoint, holder)
+            if not alive(endpoint):
+                state = bury(state, endpoint)
+    return state
+
+
+def is_held(state: State, pool: str, address: IPAddress) -> bool:
+    """Say whether an endpoint has an address of a pool."""
+    networks = state.ids("addresses", pool)
+    return any(any(state.ids("address", network, str(address))) for network in networks)
 
 
 def _claim_address(state: State, network: Network, address: IPNetwork, alive: Alive) -> State:

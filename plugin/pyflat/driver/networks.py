@@ -30,6 +30,7 @@ def create_network(
         internal=internal,
         options=options,
     )
+    _check_modes(network)
     old = state.get(Network, identifier)
     if old == network:
         return state
@@ -58,6 +59,15 @@ def _usable(subnets: Iterable[Subnet]) -> Iterable[Subnet]:
         if subnet.gateway is not None and subnet.gateway.ip not in subnet.cidr:
             raise InvalidRequest(f"gateway {subnet.gateway.ip} is not in subnet {subnet.cidr}")
         yield subnet
+
+
+def _check_modes(network: Network) -> None:
+    for version in (4, 6):
+        if network.options.family(version).mode == "isolated" and not network.internal:
+            raise InvalidRequest(
+                f"option com.docker.network.bridge.gateway_mode_ipv{version}='isolated': "
+                "only an internal network can be isolated"
+            )
 
 
 def _check_bridge(state: State, network: Network) -> None:

@@ -2,20 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 from netaddr import AddrFormatError, IPAddress
 
 from pyflat import naming
 from pyflat.errors import InvalidRequest
-from pyflat.model import NetworkOptions
+from pyflat.model import Family, NetworkOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """One option: its field in NetworkOptions, how its text is read, and what it allows.
 
-    ``parse`` raises ValueError for a text that is not allowed.
+    ``field`` is a path, as ``ipv4.mode``. ``parse`` raises ValueError for a text that is not
+    allowed.
     """
 
     field: str
@@ -55,12 +57,26 @@ def _prefix(text: str) -> str:
     return text
 
 
-def _ipv4(text: str) -> IPAddress:
+def _address(version: Literal[4, 6], text: str) -> IPAddress:
     try:
-        return IPAddress(text, version=4)
+        return IPAddress(text, version=version)
     except AddrFormatError as error:
         raise ValueError(text) from error
 
+
+def _gateway_mode(text: str) -> str:
+    if text not in GATEWAY_MODES:
+        raise ValueError(text)
+    return text
+
+
+def _interfaces(text: str) -> tuple[str, ...]:
+    return tuple(_interface(name) for name in text.split(":"))
+
+
+#: Docker's gateway modes (moby libnetwork/drivers/bridge, gwMode).
+GATEWAY_MODES = ("nat", "nat-unprotected", "routed", "isolated")
+_MODES_TEXT = ", ".join(GATEWAY_MODES[:-1]) + " or, of an internal network, " + GATEWAY_MODES[-1]
 
 #: Every option that pyflat acts on.
 OPTIONS: Mapping[str, Option] = {
@@ -90,9 +106,51 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "com.docker.network.bridge.host_binding_ipv4": Option(
         field="host_binding",
-        parse=_ipv4,
+        parse=partial(_address, 4),
         allowed="an IPv4 address",
-        meaning="host address of published ports that name none",
+        meaning="IPv4 address of the host for published ports that name none",
+    ),
+    "com.docker.network.bridge.enable_icc": Option(
+        field="icc",
+        parse=_boolean,
+        allowed="true or false",
+        meaning="whether containers of the network reach each other's unpublished ports",
+    ),
+    "com.docker.network.bridge.trusted_host_interfaces": Option(
+        field="trusted",
+        parse=_interfaces,
+        allowed="interface names with colons between",
+        meaning="interfaces of the host from which unpublished ports may be reached",
+    ),
+    "com.docker.network.bridge.inhibit_ipv4": Option(
+        field="inhibit_ipv4",
+        parse=_boolean,
+        allowed="true or false",
+        meaning="whether the bridge stays without its IPv4 address",
+    ),
+    "com.docker.network.bridge.gateway_mode_ipv4": Option(
+        field="ipv4.mode",
+        parse=_gateway_mode,
+        allowed=_MODES_TEXT,
+        meaning="how IPv4 reaches the outside, and is reached from there",
+    ),
+    "com.docker.network.bridge.gateway_mode_ipv6": Option(
+        field="ipv6.mode",
+        parse=_gateway_mode,
+        allowed=_MODES_TEXT,
+        meaning="how IPv6 reaches the outside, and is reached from there",
+    ),
+    "com.docker.network.host_ipv4": Option(
+        field="ipv4.source",
+        parse=partial(_address, 4),
+        allowed="an IPv4 address",
+        meaning="IPv4 address of the host that containers appear under outside",
+    ),
+    "com.docker.network.host_ipv6": Option(
+        field="ipv6.source",
+        parse=partial(_address, 6),
+        allowed="an IPv6 address",
+        meaning="IPv6 address of the host that containers appear under outside",
     ),
 }
 
@@ -121,4 +179,7 @@ def parse_options(labels: Mapping[str, str]) -> NetworkOptions:
             values[option.field] = option.parse(text)
         except ValueError as error:
             raise InvalidRequest(f"option {key}={text!r}: must be {option.allowed}") from error
+    for family in ("ipv4", "ipv6"):
+        paths = [path for path in values if path.startswith(f"{family}.")]
+        values[family] = Family(**{path.partition(".")[2]: values.pop(path) for path in paths})
     return NetworkOptions(**values)

@@ -1,69 +1,132 @@
 """RequestPool and ReleasePool."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from netaddr import IPNetwork
 
-from pyflat.errors import Conflict, Exhausted, InvalidRequest
-from pyflat.model import Allocation, Pool, State, overlap
+from pyflat.errors import Conflict, Exhausted, InvalidRequest, NotFound
+from pyflat.model import AddressBlock, Pool, State, overlap, pool_id
 
-#: Where pools come from when none is asked for, as (block, prefix length of a pool).
-AUTOMATIC = {
-    4: ((IPNetwork("172.16.0.0/12"), 16), (IPNetwork("192.168.0.0/16"), 20)),
-    6: ((IPNetwork("fd9f:1a7e::/48"), 64),),
-}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where automatic pools come from: a block that is cut into subnets of ``length``."""
+
+    block: IPNetwork
+    length: int
+
+    def __str__(self) -> str:
+        """Write it as the setting does, as 10.0.0.0/8:24."""
+        return f"{self.block}:{self.length}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """What a PoolID stands for: a pool, and the part of it that addresses are chosen from."""
+
+    pool: str
+    part: IPNetwork | None = None
+
+    def __str__(self) -> str:
+        """Write the PoolID."""
+        return f"{self.pool}|{self.part}" if self.part else self.pool
+
+
+def read_lease(identifier: str) -> Lease:
+    """Read a PoolID. Raises NotFound for what cannot be one."""
+    match identifier.split("|"):
+        case [space, cidr]:
+            return Lease(pool=f"{space}|{cidr}")
+        case [space, cidr, part]:
+            try:
+                return Lease(pool=f"{space}|{cidr}", part=IPNetwork(part))
+            except ValueError:
+                pass
+    raise NotFound(f"pool {identifier} is not known to pyflat")
 
 
 def request_pool(
-    state: State, *, space: str, cidr: IPNetwork | None, part: IPNetwork | None, version: int
-) -> tuple[State, Pool]:
-    """Give out a pool; ``part`` limits the addresses that are chosen, not those asked for.
+    state: State, *, space: str, cidr: IPNetwork, part: IPNetwork | None
+) -> tuple[State, Lease]:
+    """Give out the subnet that is asked for; ``part`` limits the addresses that are chosen.
 
-    The same explicit pool may be asked for again: it is counted, and released as often. An
-    automatic pool is never one that is given out. Raises InvalidRequest, Conflict, Exhausted.
+    The same one may be asked for again: it is counted, and released as often. Raises
+    InvalidRequest for a part outside, Conflict for an overlap in the address space.
     """
-    chosen = cidr or _free(state, space, version)
-    if chosen.version != version:
-        raise InvalidRequest(f"pool {chosen} is not of IPv{version}")
-    if part is not None and part not in chosen:
-        raise InvalidRequest(f"range {part} is not in pool {chosen}")
-    words = (space, str(chosen), str(part) if part else "")
-    pool = Pool(id="|".join(filter(None, words)), space=space, cidr=chosen, range=part)
-    old = state.get(Pool, pool.id)
+    if part is not None and part not in cidr:
+        raise InvalidRequest(f"range {part} is not in pool {cidr}")
+    lease = Lease(pool=pool_id(space, cidr), part=part)
+    old = state.get(Pool, lease.pool)
     if old is not None:
-        pool = replace(old, references=old.references + 1)
-    else:
-        _check_overlap(state, pool)
-    return state.put(pool), pool
+        return state.put(replace(old, references=old.references + 1)), lease
+    for other in _pools(state, space, cidr.version):
+        if overlap(cidr, other):
+            raise Conflict(f"pool {cidr} overlaps pool {other} of {space}")
+    return state.put(Pool(id=lease.pool, space=space, cidr=cidr)), lease
+
+
+def free_subnet(
+    state: State,
+    *,
+    space: str,
+    version: int,
+    sources: Iterable[Source],
+    occupied: Iterable[IPNetwork],
+) -> IPNetwork:
+    """Find the first subnet of the sources that neither a pool nor ``occupied`` overlaps.
+
+    Raises Exhausted.
+    """
+    taken = _merged(
+        (network.first, network.last)
+        for network in (*_pools(state, space, version), *occupied)
+        if network.version == version
+    )
+    for source in sources:
+        if source.block.version == version:
+            first = _first_gap(source, taken)
+            if first is not None:
+                return IPNetwork((first, source.length), version=version)
+    raise Exhausted(f"no automatic IPv{version} pool is left in address space {space}")
 
 
 def release_pool(state: State, identifier: str) -> State:
     """Take a pool back, with its addresses at the last release; an unknown one is no change."""
-    pool = state.get(Pool, identifier)
+    pool = state.get(Pool, read_lease(identifier).pool)
     if pool is None:
         return state
     if pool.references > 1:
         return state.put(replace(pool, references=pool.references - 1))
-    for address in list(state.ids("pool", identifier)):
-        state = state.drop(Allocation, address)
-    return state.drop(Pool, identifier)
+    for block in list(state.ids("pool", pool.id)):
+        state = state.drop(AddressBlock, block)
+    return state.drop(Pool, pool.id)
 
 
-def _free(state: State, space: str, version: int) -> IPNetwork:
-    taken = list(_taken(state, space))
-    for block, length in AUTOMATIC[version]:
-        for candidate in block.subnet(length):
-            if not any(overlap(candidate, other) for other in taken):
-                return candidate
-    raise Exhausted(f"no automatic IPv{version} pool is left in address space {space}")
+def _pools(state: State, space: str, version: int) -> list[IPNetwork]:
+    ids = state.ids("space", space, str(version))
+    return [state.require(Pool, identifier).cidr for identifier in ids]
 
 
-def _taken(state: State, space: str) -> Iterator[IPNetwork]:
-    return (state.require(Pool, identifier).cidr for identifier in state.ids("space", space))
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(spans):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return merged
 
 
-def _check_overlap(state: State, pool: Pool) -> None:
-    for other in _taken(state, pool.space):
-        if overlap(pool.cidr, other) and other != pool.cidr:
-            raise Conflict(f"pool {pool.cidr} overlaps pool {other} of {pool.space}")
+def _first_gap(source: Source, taken: list[tuple[int, int]]) -> int | None:
+    """Give the first address of a free subnet, stepping over what is taken in one go."""
+    width = 32 if source.block.version == 4 else 128
+    size = 1 << (width - source.length)
+    first = source.block.first
+    while first + size - 1 <= source.block.last:
+        index = bisect_right(taken, (first + size - 1, 1 << 128)) - 1
+        if index < 0 or taken[index][1] < first:
+            return int(first)
+        first = (taken[index][1] // size + 1) * size
+    return None
