@@ -129,6 +129,10 @@ class Engine:
         """Give the subnets and addresses that the host itself uses."""
         return self._around.occupied
 
+    def ephemeral(self) -> range:
+        """Give the ports of the host that are chosen from where nobody names one."""
+        return self._around.ephemeral
+
     def now(self) -> float:
         """Give the Unix time."""
         return time.time()

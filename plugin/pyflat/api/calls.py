@@ -28,6 +28,9 @@ class World(Protocol):
     def occupied(self) -> Set[IPNetwork]:
         """Give the subnets and addresses that the host itself uses."""
 
+    def ephemeral(self) -> range:
+        """Give the ports of the host that are chosen from where nobody names one."""
+
     def now(self) -> float:
         """Give the Unix time."""
 

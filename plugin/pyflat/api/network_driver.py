@@ -12,9 +12,6 @@ from pyflat.model import Endpoint, Network, State, Subnet
 #: IANA protocol numbers, as moby's libnetwork/types sends them.
 PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
 
-#: Where an ephemeral host port is chosen from; the IANA range, clear of most services.
-EPHEMERAL = range(49153, 65536)
-
 
 def _capabilities(state: State, _: messages.Request, __: World) -> Result:
     return state, {"Scope": "local", "ConnectivityScope": "global", "GwAllocChecker": True}
@@ -103,7 +100,7 @@ def _program(state: State, request: messages.ProgramExternalConnectivity, world:
     state = connectivity.program(
         state,
         identifier=request.EndpointID,
-        requests=[_port_request(binding) for binding in bindings],
+        requests=[_port_request(binding, world.ephemeral()) for binding in bindings],
         alive=world.alive,
         free=world.free,
     )
@@ -151,7 +148,7 @@ def _gateways(network: Network, endpoint: Endpoint) -> Answer:
     return {field: str(gateway.ip) for field, gateway in gateways.items() if gateway}
 
 
-def _port_request(binding: messages.PortBinding) -> PortRequest:
+def _port_request(binding: messages.PortBinding, ephemeral: range) -> PortRequest:
     protocol = PROTOCOLS.get(binding.Proto)
     if protocol is None:
         raise InvalidRequest(f"protocol {binding.Proto} is none of 6 (tcp), 17 (udp), 132 (sctp)")
@@ -162,5 +159,5 @@ def _port_request(binding: messages.PortBinding) -> PortRequest:
         protocol=protocol,
         container_port=binding.Port,
         host=plain_address("HostIP", binding.HostIP) if binding.HostIP else None,
-        host_ports=range(first, last + 1) if first else EPHEMERAL,
+        host_ports=range(first, last + 1) if first else ephemeral,
     )

@@ -91,6 +91,7 @@ class LinuxKernel:
                 Uplink(device=name, routed=routed) for name in leading_out | self._extra_uplinks
             ),
             occupied=frozenset((*subnets, *servers)),
+            ephemeral=self._switches.ephemeral(),
         )
 
     def close(self) -> None:

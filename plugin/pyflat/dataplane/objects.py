@@ -182,10 +182,15 @@ class Uplink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the host has that is not ours: its uplinks, and the addresses it uses itself."""
+    """What the host has that is not ours.
+
+    Its uplinks, the subnets and addresses it uses itself, and the ports it chooses from where
+    nobody names one.
+    """
 
     uplinks: frozenset[Uplink] = frozenset()
     occupied: frozenset[IPNetwork] = frozenset()
+    ephemeral: range = range(32768, 61000)
 
 
 Object: TypeAlias = (

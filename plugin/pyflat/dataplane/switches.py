@@ -42,6 +42,11 @@ class Switches:
         """Give those of the wanted switches that stand as wanted."""
         return {item for item in wanted if self._stands(item)}
 
+    def ephemeral(self) -> range:
+        """Give the ports that the host chooses from where nobody names one."""
+        first, last = (self._read("ipv4/ip_local_port_range") or "32768 60999").split()
+        return range(int(first), int(last) + 1)
+
     def _stands(self, item: Sysctl | Forwarding) -> bool:
         if isinstance(item, Sysctl):
             return self._read(item.path) == item.value

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from contextlib import suppress
+from functools import cache
 from itertools import chain
 from typing import TypeAlias
 
@@ -50,6 +52,7 @@ def program(
     endpoint = state.require(Endpoint, identifier)
     network = state.require(Network, endpoint.network)
     requests = () if network.internal else tuple(requests)
+    alive = cache(alive)
     old = state.get(Publication, identifier)
     state = state.drop(Publication, identifier)
     own: dict[tuple[str, int], tuple[PortBinding, ...]] = {}
@@ -99,22 +102,24 @@ def _choose(
     alive: Alive,
     free: Free,
 ) -> tuple[State, int]:
-    """Find a port for the request, one of the ``kept`` if it can be.
+    """Find a port for the request: one of the ``kept``, else one that nobody has.
 
     The State that is given has lost the dead endpoints that held the port.
     """
-    fixed = len(request.host_ports) == 1
-    for port in (*kept, *request.host_ports):
-        try:
-            _check_own(own.get((request.protocol, port), ()), hosts)
-            state = _claim_port(state, request.protocol, port, hosts, alive)
-        except Conflict:
-            if fixed:
-                raise
-            continue
-        # A single port is not tried out: it is bound in a moment, and that answer is final.
-        if fixed or port in kept or all(free(request.protocol, host, port) for host in hosts):
+    protocol = request.protocol
+    if len(request.host_ports) == 1:
+        # Not tried out: it is bound in a moment, and that answer is final.
+        port = request.host_ports[0]
+        _check_own(own.get((protocol, port), ()), hosts)
+        return _claim_port(state, protocol, port, hosts, alive), port
+    ports = [port for port in (*kept, *request.host_ports) if (protocol, port) not in own]
+    for port in ports:
+        unheld = not any(state.ids("port", protocol, str(port)))
+        if unheld and (port in kept or all(free(protocol, host, port) for host in hosts)):
             return state, port
+    for port in ports:
+        with suppress(Conflict):
+            return _claim_port(state, protocol, port, hosts, alive), port
     raise Exhausted(f"no port of {request} is free on this host")
 
 
