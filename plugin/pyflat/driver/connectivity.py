@@ -1,8 +1,8 @@
 """ProgramExternalConnectivity and RevokeExternalConnectivity: published ports."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from typing import TypeAlias
@@ -112,12 +112,15 @@ def _choose(
         port = request.host_ports[0]
         _check_own(own.get((protocol, port), ()), hosts)
         return _claim_port(state, protocol, port, hosts, alive), port
-    ports = [port for port in (*kept, *request.host_ports) if (protocol, port) not in own]
-    for port in ports:
-        unheld = not any(state.ids("port", protocol, str(port)))
-        if unheld and (port in kept or all(free(protocol, host, port) for host in hosts)):
+    held = []
+    for port in (*kept, *request.host_ports):
+        if (protocol, port) in own:
+            continue
+        if any(state.ids("port", protocol, str(port))):
+            held.append(port)
+        elif port in kept or all(free(protocol, host, port) for host in hosts):
             return state, port
-    for port in ports:
+    for port in held:
         with suppress(Conflict):
             return _claim_port(state, protocol, port, hosts, alive), port
     raise Exhausted(f"no port of {request} is free on this host")
