@@ -45,12 +45,17 @@ def program(
     """
     endpoint = state.require(Endpoint, identifier)
     network = state.require(Network, endpoint.network)
-    requests = () if network.internal else tuple(requests)
+    # Single ports first, lest one of a range takes them.
+    requests = () if network.internal else sorted(requests, key=lambda r: len(r.host_ports))
+    present = state.get(Publication, identifier)
     state = state.drop(Publication, identifier)
     own: dict[tuple[str, int], tuple[PortBinding, ...]] = {}
     for request in requests:
         pairs = tuple(_pairs(network, endpoint, request))
-        state, port = _choose(state, request, [host for host, _ in pairs], own, alive, free)
+        if not pairs:
+            continue
+        hosts = [host for host, _ in pairs]
+        state, port = _choose(state, request, hosts, own, present, alive, free)
         held = own.get((request.protocol, port), ())
         own[request.protocol, port] = held + tuple(_bindings(request, port, pairs))
     if not own:
@@ -69,10 +74,9 @@ def _pairs(
     """Give (host address, container address) of each family the request is served in."""
     if request.host is None:
         for version in (4, 6):
-            container = endpoint.address(version)
-            binding = network.options.host_binding if version == 4 else None
-            if container is not None:
-                yield binding or ANY[version], container
+            host, container = _default_host(network, version), endpoint.address(version)
+            if host is not None and container is not None:
+                yield host, container
         return
     container = endpoint.address(request.host.version)
     if container is None:
@@ -83,28 +87,48 @@ def _pairs(
     yield request.host, container
 
 
+def _default_host(network: Network, version: int) -> IPAddress | None:
+    """Give the host address of ports that name none; a chosen one is the only one, as in Docker."""
+    chosen = network.options.host_binding
+    if chosen is None or chosen == ANY[4]:
+        return ANY[version]
+    return chosen if chosen.version == version else None
+
+
 def _choose(
     state: State,
     request: PortRequest,
     hosts: list[IPAddress],
     own: Mapping[tuple[str, int], tuple[PortBinding, ...]],
+    present: Publication | None,
     alive: Alive,
     free: Free,
 ) -> tuple[State, int]:
     """Find a port for the request; the State has lost the dead endpoints that held it."""
     fixed = len(request.host_ports) == 1
-    for port in request.host_ports:
+    kept = _kept(request, present)
+    for port in chain(kept, (port for port in request.host_ports if port not in kept)):
         try:
             _check_own(own.get((request.protocol, port), ()), hosts)
-            state = _claim_port(state, request.protocol, port, hosts, alive)
+            claimed = _claim_port(state, request.protocol, port, hosts, alive)
         except Conflict:
             if fixed:
                 raise
             continue
         # A single port is not tried out: it is bound in a moment, and that answer is final.
-        if fixed or all(free(request.protocol, host, port) for host in hosts):
-            return state, port
+        # Nor is one that we hold already, for this endpoint or for a dead one.
+        ours = port in kept or claimed is not state
+        if fixed or ours or all(free(request.protocol, host, port) for host in hosts):
+            return claimed, port
     raise Exhausted(f"no port of {request} is free on this host")
+
+
+def _kept(request: PortRequest, present: Publication | None) -> list[int]:
+    """Give the ports by which the endpoint is published as requested already."""
+    wanted = request.protocol, request.container_port
+    bindings = present.bindings if present else ()
+    ports = {b.host_port for b in bindings if (b.protocol, b.container_port) == wanted}
+    return sorted(port for port in ports if port in request.host_ports)
 
 
 def _check_own(bindings: tuple[PortBinding, ...], hosts: list[IPAddress]) -> None:
