@@ -149,7 +149,7 @@ class Engine:
             return
         try:
             self._kernel.apply(steps)
-        except PyflatError:
+        except Exception:
             self._restore(before, touched)
             raise
 

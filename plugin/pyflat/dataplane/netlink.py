@@ -56,7 +56,7 @@ class Links:
             case Veth():
                 self._reaper.put(item.name)
             case Bridge():
-                self._request("link", "del", ifname=item.name, accept=_GONE)
+                self._delete_bridge(item)
             case Address(device=device, address=address) if index := _find(device):
                 ip, length = str(address.ip), address.prefixlen
                 self._request(
@@ -110,9 +110,20 @@ class Links:
             state="up",
         )
 
+    def _delete_bridge(self, item: Bridge) -> None:
+        # A refused network is taken back as well: the interface that stood in its way stays.
+        try:
+            (link,) = self._ip.link("get", ifname=item.name)
+        except NetlinkError as error:
+            if error.code in _GONE:
+                return
+            raise BackendError(f"bridge {item.name}: {error}") from error
+        if _is_our_bridge(link):
+            self._request("link", "del", index=link["index"], accept=_GONE)
+
     def _check_ours(self, item: Bridge) -> None:
         (link,) = self._ip.link("get", ifname=item.name)
-        if _kind(link) != "bridge" or not _is_ours(link):
+        if not _is_our_bridge(link):
             raise Conflict(
                 f"interface {item.name} exists already and is not pyflat's; "
                 "choose another com.docker.network.bridge.name"
@@ -190,6 +201,10 @@ def _is_ours(link: Any) -> bool:
         or link.get_attr("IFLA_GROUP") == GROUP
         or name.startswith(naming.LINK_PREFIXES)
     )
+
+
+def _is_our_bridge(link: Any) -> bool:
+    return _kind(link) == "bridge" and _is_ours(link)
 
 
 def _read_link(link: Any, names: dict[int, str]) -> Iterator[Link]:

@@ -51,13 +51,16 @@ def program(
     """
     endpoint = state.require(Endpoint, identifier)
     network = state.require(Network, endpoint.network)
-    requests = () if network.internal else tuple(requests)
+    # Single ports first, lest one of a range takes them.
+    requests = () if network.internal else sorted(requests, key=lambda r: len(r.host_ports))
     alive = cache(alive)
     old = state.get(Publication, identifier)
     state = state.drop(Publication, identifier)
     own: dict[tuple[str, int], tuple[PortBinding, ...]] = {}
     for request in requests:
         pairs = tuple(_pairs(network, endpoint, request))
+        if not pairs:
+            continue
         hosts = [host for host, _ in pairs if host is not None]
         kept = _kept(old, request)
         state, port = _choose(state, request, hosts, kept, own, alive, free)
@@ -75,10 +78,12 @@ def revoke(state: State, identifier: str) -> State:
 
 def _pairs(network: Network, endpoint: Endpoint, request: PortRequest) -> Iterator[Pair]:
     """Give (host address, container address) of each family the request is served in."""
-    for version in (4, 6) if request.host is None else (request.host.version,):
+    host = request.host if request.host is not None else _default_host(network)
+    for version in (4, 6) if host is None else (host.version,):
         container = endpoint.address(version)
         if container is not None:
-            yield _host_of(network, request, version), container
+            routed = network.options.family(version).mode == "routed"
+            yield (None if routed else ANY[version] if host is None else host), container
         elif request.host is not None:
             raise InvalidRequest(
                 f"port {request} on {request.host}: the container has no "
@@ -86,11 +91,10 @@ def _pairs(network: Network, endpoint: Endpoint, request: PortRequest) -> Iterat
             )
 
 
-def _host_of(network: Network, request: PortRequest, version: int) -> IPAddress | None:
-    if network.options.family(version).mode == "routed":
-        return None
-    default = network.options.host_binding if version == 4 else None
-    return request.host or default or ANY[version]
+def _default_host(network: Network) -> IPAddress | None:
+    """Give the one host address of ports that name none, None for all; as in Docker."""
+    chosen = network.options.host_binding
+    return None if chosen == ANY[4] else chosen
 
 
 def _choose(
