@@ -3,7 +3,7 @@
 PYTEST = .venv/bin/pytest
 MAKEFLAGS += --no-print-directory
 
-.PHONY: demo test test-quick test-all check format lock setup install clean
+.PHONY: bench demo test test-quick test-all check format lock setup install clean
 
 demo: setup
 	@PYTHONPATH=contrib/lab .venv/bin/python contrib/demo.py
@@ -30,6 +30,9 @@ format: setup
 # What the engines and pyflat itself need of the system, before a test finds it missing.
 lab: setup
 	@contrib/lab/lab fetch
+
+bench: lab
+	@PYTHONPATH=contrib/lab:contrib/bench .venv/bin/python -m dockerbench $(ARGS)
 
 lock: setup
 	@.venv/bin/pip install --quiet --upgrade --upgrade-strategy eager --editable .[lab,test,check]

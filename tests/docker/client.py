@@ -37,7 +37,10 @@ class Container:
         return str(self.on(network)[field])
 
     def run(
-        self, *words: str, input: str | None = None, timeout: float | None = 60
+        self,
+        *words: str,
+        input: str | None = None,  # noqa: A002 - the name that subprocess.run gives it
+        timeout: float | None = 60,
     ) -> subprocess.CompletedProcess[str]:
         """A program of the host in the container's network namespace."""
         return self.docker.host.run(*self._enter(), *words, input=input, timeout=timeout)
@@ -53,8 +56,10 @@ class Container:
         return self.exec("ping", "-c1", "-W3", name).returncode == 0
 
     def knows(self, name: str) -> bool:
-        """Whether Docker's name server has an address for a name here."""
-        return self.exec("nslookup", "-type=a", name, "127.0.0.11").returncode == 0
+        """Whether Docker's name server has an address for a name here: it answers for its own
+        names at once, and asks others, who are silent, for the rest."""
+        lookup = ("nslookup", "-type=a", name, "127.0.0.11")
+        return self.exec("timeout", "2", *lookup).returncode == 0
 
     def _enter(self) -> Sequence[str]:
         return ("nsenter", "-t", str(self.pid), "-n", "--")

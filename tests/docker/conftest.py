@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from docker.client import Docker
+from docker.plugin import answers
 from docker.traces import assert_same, traces
 from dockerlab import Lab
 from dockerlab.host import Host
@@ -20,7 +21,9 @@ def lab(engine: str) -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def host(lab: Lab) -> Host:
-    return lab.host("h1")
+    host = lab.host("h1")
+    assert answers(host)
+    return host
 
 
 @pytest.fixture

@@ -20,7 +20,10 @@ class Place(Protocol):
     """Where commands run: a machine of the lab, or the network namespace of a container."""
 
     def run(
-        self, *words: str, input: str | None = None, timeout: float | None = 60
+        self,
+        *words: str,
+        input: str | None = None,  # noqa: A002 - the name that subprocess.run gives it
+        timeout: float | None = 60,
     ) -> subprocess.CompletedProcess[str]: ...
 
     def popen(self, *words: str) -> subprocess.Popen[str]: ...

@@ -2,9 +2,10 @@
 
 import pytest
 
-from docker.client import Docker
+from conftest import NEWEST
+from docker.client import Container, Docker
 from docker.links import default_routes, device_with, interfaces, link, peer
-from docker.reach import INTERNET, ask, answering, pings
+from docker.reach import INTERNET, answering, ask, pings
 from dockerlab import Lab
 
 SUBNET, GATEWAY = "10.90.0.0/24", "10.90.0.1"
@@ -74,20 +75,41 @@ def test_containers_reach_the_outside_under_the_hosts_address(docker: Docker, la
 
 
 @pytest.mark.quick
-def test_a_second_network_comes_as_eth1_and_goes_again(docker: Docker) -> None:
+def test_a_second_network_comes_with_its_names_and_goes_with_them(docker: Docker) -> None:
     blue, green = docker.network("blue"), docker.network("green")
     one = docker.run("one", "--network", blue)
     docker.run("two", "--network", green)
     assert not one.knows("two")
-    for _ in range(2):
-        docker("network", "connect", green, one.name)
-        assert interfaces(one) == ["eth0", "eth1"]
-        assert one.pings_name("two")
-        assert len(default_routes(one)) == 1
-        docker("network", "disconnect", green, one.name)
-        assert interfaces(one) == ["eth0"]
-        assert not one.knows("two")
+    docker("network", "connect", green, one.name)
+    assert interfaces(one) == ["eth0", "eth1"]
+    assert one.pings_name("two")
     assert len(default_routes(one)) == 1
+    docker("network", "disconnect", green, one.name)
+    assert interfaces(one) == ["eth0"]
+    assert not one.knows("two")
+    assert len(default_routes(one)) == 1
+
+
+@pytest.mark.quick
+def test_connected_again_an_interface_is_named_as_on_dockers_bridge(
+    docker: Docker, engine: str
+) -> None:
+    seen = {}
+    for driver in ("pyflat", "bridge"):
+        first, second = (docker.network(f"{driver}{n}", driver=driver) for n in (1, 2))
+        container = docker.run(driver, "--network", first)
+        seen[driver] = [_reconnect(docker, container, second) for _ in range(3)]
+    assert seen["pyflat"] == seen["bridge"]
+    # Before 28 dockerd itself counts on.
+    assert seen["pyflat"] == (["eth1"] * 3 if engine == NEWEST else ["eth1", "eth2", "eth3"])
+
+
+def _reconnect(docker: Docker, container: Container, network: str) -> str:
+    """Connect a network and disconnect it again; give the name its interface had."""
+    docker("network", "connect", network, container.name)
+    (name,) = set(interfaces(container)) - {"eth0"}
+    docker("network", "disconnect", network, container.name)
+    return name
 
 
 def test_a_container_keeps_its_second_network_when_it_loses_the_first(

@@ -105,7 +105,9 @@ def _firewall(host: Host) -> Iterator[str]:
         elif kind != "metainfo" and (body.get("table") == TABLE or body["name"] == TABLE):
             yield f"{kind} {_text(_plain(body))}"
     for name, rules in chains.items():
-        yield f"{name}: {_text(rules)}"
+        # Some dockerds order their jumps in there anew when they start again.
+        loose = name == "ip filter FORWARD"
+        yield f"{name}: {_text(sorted(rules, key=_text) if loose else rules)}"
 
 
 def _plain(value: Any) -> Any:

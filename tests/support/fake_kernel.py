@@ -17,6 +17,7 @@ from pyflat.dataplane.objects import (
     Object,
     Sysctl,
     Table,
+    Uplink,
     Veth,
 )
 from pyflat.dataplane.plan import Step
@@ -30,14 +31,15 @@ class FakeKernel:
     """Implements ``Kernel``; tests say what else the host has and where containers' ends are.
 
     A step, or a firewall transaction, either happens or leaves everything as it was. Adding
-    what is so already and deleting what is gone succeed.
+    what is so already and deleting what is gone succeed. Switches stay as they are until their
+    interface goes.
     """
 
-    def __init__(self, uplinks: Iterable[str] = ("eth0",)) -> None:
-        self.foreign_links = {"lo", "docker0", *uplinks}
+    def __init__(self, *ways_out: Uplink) -> None:
+        self.ways_out = set(ways_out)
+        self.foreign_links = {"lo", "docker0", *(uplink.device for uplink in ways_out)}
         self.foreign_ports: set[HostPort] = set()
         self.steps = 0
-        self._uplinks = set(uplinks)
         self._objects: dict[tuple[object, ...], Object] = {}
         self._away: set[str] = set()
         self._fault: tuple[int, Exception] | None = None
@@ -49,7 +51,7 @@ class FakeKernel:
 
     def copy(self) -> Self:
         """Give a kernel that is as this one is now, and goes its own way."""
-        twin = type(self)(self._uplinks)
+        twin = type(self)(*self.ways_out)
         twin.foreign_links = set(self.foreign_links)
         twin.foreign_ports = set(self.foreign_ports)
         twin._objects = dict(self._objects)
@@ -59,6 +61,10 @@ class FakeKernel:
     def fail(self, number: int, error: Exception | None = None) -> None:
         """Make the given step from now on fail, once; steps are counted from 1."""
         self._fault = (self.steps + number, error or BackendError(f"step {number} fails"))
+
+    def behave(self) -> None:
+        """Forget about the step that was to fail."""
+        self._fault = None
 
     @property
     def fault_is_pending(self) -> bool:
@@ -75,9 +81,8 @@ class FakeKernel:
 
     def vanish(self, host_end: str) -> None:
         """Let a pair end with its container's namespace."""
-        link = self._objects.get(("link", host_end))
-        if link is not None:
-            self._delete(link)
+        if ("link", host_end) in self._objects:
+            self._delete(self._objects["link", host_end])
 
     def tamper(self, family: str) -> None:
         """Let somebody change the rules of a table of ours."""
@@ -90,8 +95,8 @@ class FakeKernel:
                 self._delete(item)
 
     def lose(self, item: Object) -> None:
-        """Let somebody remove one object of ours."""
-        del self._objects[item.key]
+        """Let somebody remove an object of ours, with what stands on it."""
+        self._delete(item)
 
     def plant(self, item: Object) -> None:
         """Leave an object of ours there that no record stands behind."""
@@ -131,9 +136,9 @@ class FakeKernel:
         """See ``Kernel.free``."""
         return not self._port_is_taken(HostPort(protocol=protocol, host=host, port=port))
 
-    def uplinks(self) -> set[str]:
+    def uplinks(self) -> set[Uplink]:
         """See ``Kernel.uplinks``."""
-        return set(self._uplinks)
+        return set(self.ways_out)
 
     def close(self) -> None:
         """See ``Kernel.close``."""
@@ -173,6 +178,8 @@ class FakeKernel:
         self._objects[item.key] = item
 
     def _delete(self, item: Object) -> None:
+        if isinstance(item, Sysctl | Forwarding):
+            return
         if self._objects.pop(item.key, None) is None:
             return
         match item:

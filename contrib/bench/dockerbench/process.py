@@ -1,0 +1,66 @@
+"""Mark 14: what the plugin itself takes: memory, and time to start."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from dockerbench.api import Plugin
+from dockerbench.peers import OURS
+from dockerbench.results import Outcome, figure
+from dockerbench.rounds import Run
+from dockerlab.host import Host
+
+MEMORY_LIMIT = 60.0
+START_LIMIT = 500.0
+
+HOW = (
+    "On a host without Docker, with an empty state. The start includes the way into the host's "
+    "namespaces (sh and nsenter) and ends with the first answer to Plugin.Activate. Memory is the "
+    "PSS of master and worker after that answer."
+)
+
+
+def run(run: Run) -> Outcome:
+    """Start and stop the plugin on a host without Docker."""
+    with run.lab(start=False) as lab:
+        host = lab.host("h1")
+        samples = run.interleave("starts", {OURS: lambda: _start(host)}, run.pick(15, 7))
+    lines = [
+        figure(14, "memory of master + worker", samples["PSS"][OURS], "MB", limit=MEMORY_LIMIT),
+        figure(14, "start to first answer", samples["start"][OURS], "ms", limit=START_LIMIT),
+    ]
+    return Outcome(lines, samples, HOW)
+
+
+def _start(host: Host) -> dict[str, float]:
+    path = host.path("/run/docker/plugins/pyflat.sock")
+    begin = time.perf_counter()
+    host.pyflat.start(wait=False)
+    while not _answers(path):
+        time.sleep(0.002)
+    taken = (time.perf_counter() - begin) * 1000
+    memory = sum(map(_pss, _family(host.pyflat.pid)))
+    host.pyflat.stop()
+    return {"start": taken, "PSS": memory}
+
+
+def _answers(path: Path) -> bool:
+    try:
+        Plugin(path).call("Plugin.Activate")
+    except OSError:
+        return False
+    return True
+
+
+def _family(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in _family(int(child)))]
+
+
+def _pss(pid: int) -> float:
+    """Give the proportional set size of a process in MB (2**20 bytes)."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    raise ValueError(f"process {pid} has no memory of its own")

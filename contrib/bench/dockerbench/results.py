@@ -1,0 +1,92 @@
+"""What a case gives: its samples, and the lines of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from dockerbench.sampling import (
+    Interval,
+    Verdict,
+    judge,
+    median_interval,
+    ratios,
+    reach,
+)
+
+#: Operation → variant → one value for each repetition, in their order.
+Samples = dict[str, dict[str, list[float]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of the report: a ratio to a peer, or a figure that stands alone.
+
+    `value` is what the limit is for. With a peer it is the median of the paired ratios, and
+    `ours` and `peers` are the medians behind it, in `unit`; without, it is in `unit` itself.
+    """
+
+    mark: int
+    what: str
+    value: Interval
+    limit: float | None = None
+    unit: str = "ms"
+    ours: float | None = None
+    peers: float | None = None
+    control: Interval | None = None
+    """The same comparison between two equals, the peer and itself where there is a peer."""
+    own_control: Interval | None = None
+    """The same between pyflat and itself."""
+    slack: float = 0.0
+    """How much a value may exceed the limit by noise alone."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the line says of its mark."""
+        return judge(self.value.median, self.limit, self.slack)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All that a case has found."""
+
+    lines: list[Line]
+    samples: Samples = field(default_factory=dict)
+    how: str = ""
+    """A remark on how it was done that a reader of the figures has to know."""
+    failed: str = ""
+    """Why there are no lines."""
+
+
+def compare(
+    mark: int,
+    what: str,
+    ours: Sequence[float],
+    peers: Sequence[float],
+    *,
+    limit: float | None = None,
+    control: tuple[Sequence[float], Sequence[float]] | None = None,
+    own_control: tuple[Sequence[float], Sequence[float]] | None = None,
+) -> Line:
+    """Compare two paired series; a control is two series that should be equal."""
+    equal = median_interval(ratios(*control)) if control else None
+    return Line(
+        mark=mark,
+        what=what,
+        value=median_interval(ratios(ours, peers)),
+        limit=limit,
+        ours=median_interval(ours).median,
+        peers=median_interval(peers).median,
+        control=equal,
+        own_control=median_interval(ratios(*own_control)) if own_control else None,
+        slack=(limit or 0.0) * reach(equal, 1.0) if equal else 0.0,
+    )
+
+
+def figure(
+    mark: int, what: str, samples: Sequence[float], unit: str, *, limit: float | None = None
+) -> Line:
+    """Give a figure that has no peer; noise is what its own interval says."""
+    value = median_interval(samples)
+    slack = value.median - value.low
+    return Line(mark=mark, what=what, value=value, limit=limit, unit=unit, slack=slack)

@@ -1,0 +1,102 @@
+"""One host: the engine over a fake kernel, and containers that take and give back interfaces."""
+
+import json
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from pyflat import naming
+from pyflat.api.codec import decode, encode
+from pyflat.api.http import routes
+from pyflat.dataplane.desired import desired_all
+from pyflat.dataplane.objects import Element, Object, Uplink
+from pyflat.engine import Engine
+from pyflat.errors import PyflatError
+from pyflat.model import Index, Record, State
+from pyflat.store.base import Store
+from pyflat.store.memory import MemoryStore
+from support.dockerd import Call
+from support.fake_kernel import FakeKernel
+
+ROUTES = routes()
+ETH0 = Uplink(device="eth0")
+
+
+class Picture(NamedTuple):
+    """Everything that a request may change."""
+
+    records: frozenset[Record]
+    facts: Index
+    objects: frozenset[Object]
+
+
+def records_of(state: State) -> frozenset[Record]:
+    """Give all records of a State."""
+    return frozenset(record for table in state.tables.values() for record in table.values())
+
+
+class Host:
+    """Takes requests as the HTTP side does, and plays the containers' part beside them."""
+
+    def __init__(self, *calls: Call, kernel: FakeKernel | None = None, store: Store | None = None):
+        self.kernel = kernel or FakeKernel(ETH0)
+        self.store = store or MemoryStore()
+        self.engine = Engine(self.store, self.kernel)
+        self.engine.start()
+        self.send_all(calls)
+
+    def send(self, call: Call) -> dict[str, Any]:
+        """Send a request and let dockerd move the interface as the answer says."""
+        method = ROUTES[call.path]
+        message = decode(call.body, method.request)
+        answer = self.engine.update(lambda state: method.handle(state, message, self.engine))
+        self.move(call)
+        result: dict[str, Any] = json.loads(encode(answer))
+        return result
+
+    def move(self, call: Call) -> None:
+        """Let dockerd move the interface, as it does after Join and Leave."""
+        method = call.path.rpartition(".")[2]
+        if method in {"Join", "Leave"}:
+            end = naming.host_end(json.loads(call.body)["EndpointID"])
+            (self.kernel.take if method == "Join" else self.kernel.give_back)(end)
+
+    def send_all(self, calls: Iterable[Call]) -> None:
+        """Send requests that all succeed."""
+        for call in calls:
+            self.send(call)
+
+    def refusal(self, call: Call) -> PyflatError | None:
+        """Send a request that may be refused, and give the refusal."""
+        try:
+            self.send(call)
+        except PyflatError as error:
+            return error
+        return None
+
+    def restart(self) -> None:
+        """End the process where it stands and start another on the same store and kernel."""
+        self.kernel.end_process()
+        self.engine = Engine(self.store, self.kernel)
+        self.engine.start()
+
+    @property
+    def state(self) -> State:
+        """The engine's State."""
+        return self.engine.state
+
+    def picture(self) -> Picture:
+        """Give all that a request may change, to compare it with a later picture."""
+        return Picture(records_of(self.state), self.state.index, self.present())
+
+    def present(self) -> frozenset[Object]:
+        """Give what the kernel holds, but for switches that nobody cares about any more."""
+        return frozenset(self.kernel.observe(self.wanted()))
+
+    def wanted(self) -> frozenset[Object]:
+        """Give what the whole kernel should hold."""
+        return frozenset(desired_all(self.state, self.kernel.uplinks()))
+
+    def mappings(self) -> set[Element]:
+        """Give the elements that lead from a port of the host to a container's."""
+        elements = (o for o in self.present() if isinstance(o, Element))
+        return {element for element in elements if element.data}

@@ -1,0 +1,3 @@
+from support import profile
+
+__all__ = ["profile"]

@@ -1,0 +1,151 @@
+"""Whatever step of the kernel or the store fails: all or nothing for what makes, later for what
+removes."""
+
+from typing import TypeAlias
+
+import pytest
+from _pytest.mark import ParameterSet
+
+from pyflat.errors import BackendError
+from pyflat.store.memory import MemoryStore
+from support import dockerd
+from support.dockerd import Call, docker_id
+from support.host import Host
+from support.stores import FailingStore
+
+LAN, WEB, DB = docker_id("lan"), docker_id("web"), docker_id("db")
+NETWORK = dockerd.create_network(LAN, "172.30.0.0/24", "fd00::/64")
+INTERNAL = dockerd.create_network(docker_id("inner"), "172.31.0.0/24", internal=True)
+ENDPOINT = dockerd.create_endpoint(LAN, WEB, "172.30.0.2/24", "fd00::2/64")
+TWIN = dockerd.create_endpoint(LAN, DB, "172.30.0.2/24", "fd00::2/64")
+JOIN = dockerd.join(LAN, WEB)
+PORTS = dockerd.program(LAN, WEB, "8080:80", "53:53/udp")
+OTHER_PORTS = dockerd.program(LAN, WEB, "8080:81", "127.0.0.1:443:443")
+NEIGHBOUR = dockerd.run(LAN, DB, "172.30.0.3/24", "9000:80", v6="fd00::3/64")
+
+Cases: TypeAlias = dict[str, tuple[tuple[Call, ...], Call]]
+
+MAKING: Cases = {
+    "a network": ((), NETWORK),
+    "an internal network": ((), INTERNAL),
+    "a second network": ((NETWORK,), INTERNAL),
+    "an endpoint": ((NETWORK,), ENDPOINT),
+    "an endpoint that takes over an address": ((NETWORK, ENDPOINT), TWIN),
+    "first ports": ((NETWORK, ENDPOINT, JOIN), PORTS),
+    "ports beside others": ((NETWORK, *NEIGHBOUR, ENDPOINT, JOIN), PORTS),
+    "other ports": ((NETWORK, ENDPOINT, JOIN, PORTS), OTHER_PORTS),
+}
+REMOVING: Cases = {
+    "a network": ((NETWORK, INTERNAL), dockerd.delete_network(LAN)),
+    "a network in use": ((NETWORK, *NEIGHBOUR), dockerd.delete_network(LAN)),
+    "an endpoint": ((NETWORK, ENDPOINT), dockerd.delete_endpoint(LAN, WEB)),
+    "an endpoint with ports": (
+        (NETWORK, ENDPOINT, JOIN, PORTS),
+        dockerd.delete_endpoint(LAN, WEB),
+    ),
+    "ports": ((NETWORK, ENDPOINT, JOIN, PORTS), dockerd.revoke(LAN, WEB)),
+    "ports beside others": (
+        (NETWORK, *NEIGHBOUR, ENDPOINT, JOIN, PORTS),
+        dockerd.revoke(LAN, WEB),
+    ),
+    "ports of a leaving container": ((NETWORK, ENDPOINT, JOIN, PORTS), dockerd.leave(LAN, WEB)),
+}
+ALL = [*MAKING.values(), *REMOVING.values()]
+
+
+def steps_of(setup: tuple[Call, ...], call: Call) -> int:
+    """Count the steps that a request takes."""
+    host = Host(*setup)
+    before = host.kernel.steps
+    host.send(call)
+    return host.kernel.steps - before
+
+
+def every_step(cases: Cases) -> list[ParameterSet]:
+    return [
+        pytest.param(setup, call, number, id=f"{name}, step {number}")
+        for name, (setup, call) in cases.items()
+        for number in range(1, max(1, steps_of(setup, call)) + 1)
+    ]
+
+
+@pytest.mark.parametrize(("setup", "call", "number"), every_step(MAKING))
+def test_what_makes_is_undone_when_a_step_fails(
+    setup: tuple[Call, ...], call: Call, number: int
+) -> None:
+    host = Host(*setup)
+    before = host.picture()
+    host.kernel.fail(number)
+    with pytest.raises(BackendError, match="fails"):
+        host.send(call)
+    assert not host.kernel.fault_is_pending
+    assert host.picture() == before
+    host.send(call)
+    assert host.present() == host.wanted()
+
+
+@pytest.mark.parametrize(("setup", "call", "number"), every_step(MAKING))
+def test_an_unexpected_exception_undoes_what_makes_too(
+    setup: tuple[Call, ...], call: Call, number: int
+) -> None:
+    host = Host(*setup)
+    before = host.picture()
+    host.kernel.fail(number, RuntimeError("not one of ours"))
+    with pytest.raises(RuntimeError):
+        host.send(call)
+    assert host.picture() == before
+
+
+@pytest.mark.parametrize(("setup", "call", "number"), every_step(REMOVING))
+def test_what_removes_stays_done_when_a_step_fails(
+    setup: tuple[Call, ...], call: Call, number: int
+) -> None:
+    expected = Host(*setup, call)
+    host = Host(*setup)
+    host.kernel.fail(number)
+    assert host.send(call) == {}
+    assert not host.kernel.fault_is_pending
+    assert {r.id for r in host.picture().records} == {r.id for r in expected.picture().records}
+    host.engine.converge()
+    assert host.present() == expected.present()
+
+
+@pytest.mark.parametrize(("setup", "call"), ALL)
+def test_nothing_happens_if_it_cannot_be_kept(setup: tuple[Call, ...], call: Call) -> None:
+    store = FailingStore(MemoryStore())
+    host = Host(*setup, store=store)
+    before, steps = host.picture(), host.kernel.steps
+    store.refuse(1)
+    with pytest.raises(BackendError, match="no space"):
+        host.send(call)
+    assert (host.picture(), host.kernel.steps) == (before, steps)
+
+
+@pytest.mark.parametrize(("setup", "call"), MAKING.values(), ids=MAKING)
+def test_a_failure_that_cannot_be_taken_back_is_made_good_by_the_next_converge(
+    setup: tuple[Call, ...], call: Call
+) -> None:
+    store = FailingStore(MemoryStore())
+    host = Host(*setup, store=store)
+    host.kernel.fail(1)
+    store.refuse(2)
+    with pytest.raises(BackendError, match="fails"):
+        host.send(call)
+    host.engine.converge()
+    assert host.present() == host.wanted()
+
+
+def test_a_converge_that_fails_at_any_step_is_finished_by_the_next() -> None:
+    setup = (NETWORK, INTERNAL, *NEIGHBOUR, ENDPOINT, JOIN, PORTS)
+    for number in range(1, 100):
+        host = Host(*setup)
+        host.kernel.flush_ruleset()
+        host.kernel.end_process()
+        host.kernel.fail(number)
+        host.engine.converge()
+        if host.kernel.fault_is_pending:
+            break
+        assert host.present() != host.wanted()
+        host.engine.converge()
+        assert host.present() == host.wanted()
+    assert number > 4
