@@ -1,3 +1,3 @@
-from support import profile
+from tests.support import profile
 
 __all__ = ["profile"]

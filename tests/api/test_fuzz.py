@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from support import dockerd
-from support.dockerd import Call, docker_id
-from support.host import ROUTES
-from support.plugin import Plugin
-from support.small_world import World
+from tests.support import dockerd
+from tests.support.dockerd import Call, docker_id
+from tests.support.host import ROUTES
+from tests.support.plugin import Plugin
+from tests.support.small_world import World
 
 LAN, WEB = docker_id("lan"), docker_id("web")
 PATHS = st.sampled_from(sorted(ROUTES))

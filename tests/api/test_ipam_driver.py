@@ -1,10 +1,9 @@
 """IpamDriver.*: answers to requests spelled as the engines spell them."""
 
 import pytest
-
-from support import dockerd
-from support.dockerd import call
-from support.plugin import Plugin
+from tests.support import dockerd
+from tests.support.dockerd import call
+from tests.support.plugin import Plugin
 
 GATEWAY = {"RequestAddressType": "com.docker.network.gateway"}
 

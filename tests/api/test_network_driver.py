@@ -1,11 +1,11 @@
 """NetworkDriver.*: answers to requests spelled as the engines spell them."""
 
 import pytest
+from tests.support import dockerd
+from tests.support.dockerd import Call, call, docker_id, swarm_id
+from tests.support.plugin import Plugin
 
 from pyflat.dataplane.objects import Bridge, Hairpin, Veth
-from support import dockerd
-from support.dockerd import Call, call, docker_id, swarm_id
-from support.plugin import Plugin
 
 LAN, WEB = docker_id("lan"), docker_id("web")
 NETWORK = dockerd.create_network(LAN, "172.30.0.0/16")

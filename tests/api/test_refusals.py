@@ -5,11 +5,10 @@ import logging
 import re
 
 import pytest
-
-from support import dockerd
-from support.dockerd import Call, call, docker_id
-from support.host import ROUTES
-from support.plugin import Plugin
+from tests.support import dockerd
+from tests.support.dockerd import Call, call, docker_id
+from tests.support.host import ROUTES
+from tests.support.plugin import Plugin
 
 LAN, WEB = docker_id("lan"), docker_id("web")
 RUNNING = (

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 import pytest
+from tests.support import dockerd
+from tests.support.dockerd import Call, docker_id
+from tests.support.host import records_of
+from tests.support.plugin import Plugin
 
 from pyflat.dataplane.objects import Bridge, HostPort, Veth
-from support import dockerd
-from support.dockerd import Call, docker_id
-from support.host import records_of
-from support.plugin import Plugin
 
 LAN, DMZ = docker_id("lan"), docker_id("dmz")
 WEB, WEB_AGAIN = docker_id("web"), docker_id("web again")

@@ -4,10 +4,10 @@ import secrets
 from collections.abc import Generator, Iterator
 
 import pytest
+from tests.docker.client import Docker
+from tests.docker.plugin import answers
+from tests.docker.traces import assert_same, traces
 
-from docker.client import Docker
-from docker.plugin import answers
-from docker.traces import assert_same, traces
 from dockerlab import Lab
 from dockerlab.host import Host
 

@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from docker.client import Container
-from docker.traces import Traces, family, records
+from tests.docker.client import Container
+from tests.docker.traces import Traces, family, records
+
 from dockerlab.host import Host
 from dockerlab.processes import wait_until
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from docker.reach import Place
+from tests.docker.reach import Place
 
 
 def ip(place: Place, *words: str) -> list[dict[str, Any]]:

@@ -3,11 +3,11 @@
 from ipaddress import ip_address, ip_network
 
 import pytest
+from tests.docker.client import Container, Docker
+from tests.docker.links import default_routes, device_with, interfaces, ip, link
+from tests.docker.reach import INTERNET, ask, closed, pings, server_of
+from tests.docker.traces import records
 
-from docker.client import Container, Docker
-from docker.links import default_routes, device_with, interfaces, ip, link
-from docker.reach import INTERNET, ask, closed, pings, server_of
-from docker.traces import records
 from dockerlab import Lab
 
 SUBNET, SUBNET6 = "10.90.0.0/24", "fd90::/64"

@@ -7,9 +7,9 @@ from itertools import permutations
 from typing import TypeAlias, TypeVar
 
 import pytest
+from tests.docker.client import Container, Docker
+from tests.docker.reach import Place, ask, pings, server_of
 
-from docker.client import Container, Docker
-from docker.reach import Place, ask, pings, server_of
 from dockerlab import Lab
 
 BLUE, BLUE6 = "10.90.0.0/24", "fd90::/64"

@@ -4,11 +4,11 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
+from tests.docker.client import Docker
+from tests.docker.crash import identities
+from tests.docker.reach import server_of
+from tests.docker.traces import difference, traces
 
-from docker.client import Docker
-from docker.crash import identities
-from docker.reach import server_of
-from docker.traces import difference, traces
 from dockerlab import Lab
 
 

@@ -3,9 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-
-from docker.client import Container, Docker
-from docker.reach import pings
+from tests.docker.client import Container, Docker
+from tests.docker.reach import pings
 
 COUNT = 50
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+from tests.docker.client import Docker
+from tests.docker.links import device_with, interfaces, link, peer
+from tests.docker.reach import INTERNET, Answer, answering, ask, closed, pings, server_of
+from tests.docker.traces import assert_same, traces
 
-from docker.client import Docker
-from docker.links import device_with, interfaces, link, peer
-from docker.reach import INTERNET, Answer, answering, ask, closed, pings, server_of
-from docker.traces import assert_same, traces
 from dockerlab import Lab
 
 SUBNET, GATEWAY = "10.90.0.0/24", "10.90.0.1"

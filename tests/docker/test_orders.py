@@ -4,9 +4,9 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
+from tests.docker.client import Docker
+from tests.docker.reach import INTERNET, Answer, ask, closed, pings, server_of
 
-from docker.client import Docker
-from docker.reach import INTERNET, Answer, ask, closed, pings, server_of
 from dockerlab import Lab
 from dockerlab.host import Host
 from dockerlab.underlay import OUTSIDE

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import pytest
+from tests.docker.client import Container, Docker
+from tests.docker.reach import Answer, answering, ask, server_of
+from tests.docker.traces import assert_same, traces
 
-from docker.client import Container, Docker
-from docker.reach import Answer, answering, ask, server_of
-from docker.traces import assert_same, traces
 from dockerlab import Lab, underlay
 
 SUBNET, GATEWAY = "10.90.0.0/24", "10.90.0.1"

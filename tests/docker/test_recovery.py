@@ -4,13 +4,13 @@ import os
 import signal
 
 import pytest
+from tests.docker.client import Container, Docker
+from tests.docker.crash import identities, kill_pyflat, kinds, recorded_endpoints
+from tests.docker.links import ip
+from tests.docker.plugin import answers
+from tests.docker.reach import INTERNET, Answer, ask, pings, server_of
+from tests.docker.traces import difference, family, traces
 
-from docker.client import Container, Docker
-from docker.crash import identities, kill_pyflat, kinds, recorded_endpoints
-from docker.links import ip
-from docker.plugin import answers
-from docker.reach import INTERNET, Answer, ask, pings, server_of
-from docker.traces import difference, family, traces
 from dockerlab import Lab
 from dockerlab.processes import wait_until
 from dockerlab.underlay import OUTSIDE

@@ -5,9 +5,9 @@ import time
 from collections.abc import Iterator, Sequence
 
 import pytest
+from tests.docker.plugin import SOCKET, activate, answers
+from tests.docker.traces import DATABASE
 
-from docker.plugin import SOCKET, activate, answers
-from docker.traces import DATABASE
 from dockerlab import Lab
 from dockerlab.host import Host
 from dockerlab.processes import wait_until

@@ -1,11 +1,11 @@
 """The classic walkthrough of Docker networks, with `-d pyflat` in place of `bridge`."""
 
 import pytest
+from tests.conftest import NEWEST
+from tests.docker.client import Container, Docker
+from tests.docker.links import default_routes, device_with, interfaces, link, peer
+from tests.docker.reach import INTERNET, answering, ask, pings
 
-from conftest import NEWEST
-from docker.client import Container, Docker
-from docker.links import default_routes, device_with, interfaces, link, peer
-from docker.reach import INTERNET, answering, ask, pings
 from dockerlab import Lab
 
 SUBNET, GATEWAY = "10.90.0.0/24", "10.90.0.1"

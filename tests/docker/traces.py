@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from docker.links import ip
+from tests.docker.links import ip
+
 from dockerlab.host import Host
 from dockerlab.processes import wait_until
 

@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Literal, Self
 
 from netaddr import IPAddress
+from tests.support.fake_tables import check_element
 
 from pyflat.dataplane.objects import (
     Address,
@@ -22,7 +23,6 @@ from pyflat.dataplane.objects import (
 )
 from pyflat.dataplane.plan import Step
 from pyflat.errors import BackendError, Conflict, PyflatError
-from support.fake_tables import check_element
 
 UNSPECIFIED = {IPAddress("0.0.0.0"), IPAddress("::")}
 

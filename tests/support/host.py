@@ -4,6 +4,9 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from tests.support.dockerd import Call
+from tests.support.fake_kernel import FakeKernel
+
 from pyflat import naming
 from pyflat.api.codec import decode, encode
 from pyflat.api.http import routes
@@ -14,8 +17,6 @@ from pyflat.errors import PyflatError
 from pyflat.model import Index, Record, State
 from pyflat.store.base import Store
 from pyflat.store.memory import MemoryStore
-from support.dockerd import Call
-from support.fake_kernel import FakeKernel
 
 ROUTES = routes()
 ETH0 = Uplink(device="eth0")

@@ -3,9 +3,10 @@
 import json
 from typing import Any, NamedTuple
 
+from tests.support.dockerd import Call, call
+from tests.support.host import Host
+
 from pyflat.api.http import create_http
-from support.dockerd import Call, call
-from support.host import Host
 
 
 class Reply(NamedTuple):

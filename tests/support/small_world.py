@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
 from hypothesis import strategies as st
-
-from support import dockerd
-from support.dockerd import Call, docker_id
+from tests.support import dockerd
+from tests.support.dockerd import Call, docker_id
 
 
 class Pair(NamedTuple):

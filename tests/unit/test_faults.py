@@ -5,13 +5,13 @@ from typing import TypeAlias
 
 import pytest
 from _pytest.mark import ParameterSet
+from tests.support import dockerd
+from tests.support.dockerd import Call, docker_id
+from tests.support.host import Host
+from tests.support.stores import FailingStore
 
 from pyflat.errors import BackendError
 from pyflat.store.memory import MemoryStore
-from support import dockerd
-from support.dockerd import Call, docker_id
-from support.host import Host
-from support.stores import FailingStore
 
 LAN, WEB, DB = docker_id("lan"), docker_id("web"), docker_id("db")
 NETWORK = dockerd.create_network(LAN, "172.30.0.0/24", "fd00::/64")

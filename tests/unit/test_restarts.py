@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from netaddr import IPAddress
+from tests.support import dockerd
+from tests.support.dockerd import docker_id
+from tests.support.fake_kernel import FakeKernel
+from tests.support.host import ETH0, Host, records_of
+from tests.support.small_world import Pair, World
+from tests.support.stores import Crash, CrashingStore
 
 from pyflat.dataplane.objects import Bridge, Element, HostPort, Veth
 from pyflat.engine import GRACE
 from pyflat.store.base import Store
 from pyflat.store.memory import MemoryStore
 from pyflat.store.sqlite import SqliteStore
-from support import dockerd
-from support.dockerd import docker_id
-from support.fake_kernel import FakeKernel
-from support.host import ETH0, Host, records_of
-from support.small_world import Pair, World
-from support.stores import Crash, CrashingStore
 
 LAN, WEB, DB = docker_id("lan"), docker_id("web"), docker_id("db")
 POOL = "PyflatLocal|172.30.0.0/24"

@@ -2,9 +2,8 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-
-from support.host import Host
-from support.small_world import Pair, World
+from tests.support.host import Host
+from tests.support.small_world import Pair, World
 
 NEIGHBOURS = World("neighbours", 20)
 VISITORS = World("visitors", 30)

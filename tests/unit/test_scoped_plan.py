@@ -4,15 +4,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from netaddr import IPAddress
+from tests.support.dockerd import Call
+from tests.support.host import ETH0, Host, records_of
+from tests.support.small_world import Chain, World
+from tests.support.stores import FailingStore
 
 from pyflat.dataplane.objects import Hairpin, HostPort, Object, Uplink, Veth
 from pyflat.errors import BackendError, PyflatError
 from pyflat.model import Endpoint
 from pyflat.store.memory import MemoryStore
-from support.dockerd import Call
-from support.host import ETH0, Host, records_of
-from support.small_world import Chain, World
-from support.stores import FailingStore
 
 WORLD = World("scoped", 30)
 CALLS = st.sampled_from(WORLD.calls)
