@@ -34,6 +34,15 @@ def records_of(state: State) -> frozenset[Record]:
     return frozenset(record for table in state.tables.values() for record in table.values())
 
 
+def send(engine: Engine, call: Call) -> dict[str, Any]:
+    """Carry a request out as the HTTP side does."""
+    method = ROUTES[call.path]
+    message = decode(call.body, method.request)
+    answer = engine.update(lambda state: method.handle(state, message, engine))
+    result: dict[str, Any] = json.loads(encode(answer))
+    return result
+
+
 class Host:
     """Takes requests as the HTTP side does, and plays the containers' part beside them."""
 
@@ -46,12 +55,9 @@ class Host:
 
     def send(self, call: Call) -> dict[str, Any]:
         """Send a request and let dockerd move the interface as the answer says."""
-        method = ROUTES[call.path]
-        message = decode(call.body, method.request)
-        answer = self.engine.update(lambda state: method.handle(state, message, self.engine))
+        answer = send(self.engine, call)
         self.move(call)
-        result: dict[str, Any] = json.loads(encode(answer))
-        return result
+        return answer
 
     def move(self, call: Call) -> None:
         """Let dockerd move the interface, as it does after Join and Leave."""
