@@ -20,6 +20,20 @@ IndexKey: TypeAlias = tuple[str, ...]
 Index: TypeAlias = "Map[IndexKey, Map[str, None]]"
 
 
+class InterfaceAddress(IPNetwork):
+    """An address with the prefix length of its subnet, as an interface bears it.
+
+    A network of netaddr's is equal to another that holds the same addresses; of these, only the
+    same address is.
+    """
+
+    __slots__ = ()
+
+    def key(self) -> tuple[int, ...]:
+        """Give what is compared."""
+        return self.version, int(self.ip), self.prefixlen
+
+
 def overlap(one: IPNetwork, other: IPNetwork) -> bool:
     """Say whether two subnets share an address."""
     return bool(
@@ -35,7 +49,7 @@ class Subnet:
     """
 
     cidr: IPNetwork
-    gateway: IPNetwork | None = None
+    gateway: InterfaceAddress | None = None
     space: str = ""
 
     @property
@@ -106,7 +120,7 @@ class Network:
         inhibited = version == 4 and self.options.inhibit_ipv4
         return not inhibited and self.options.family(version).mode != "isolated"
 
-    def gateway(self, version: int) -> IPNetwork | None:
+    def gateway(self, version: int) -> InterfaceAddress | None:
         """Give the first gateway of an address family (4 or 6)."""
         gateways = (s.gateway for s in self.subnets if s.gateway and s.cidr.version == version)
         return next(gateways, None)
@@ -125,7 +139,7 @@ class Endpoint:
     id: str
     network: str
     mac: str
-    addresses: tuple[IPNetwork, ...] = ()
+    addresses: tuple[InterfaceAddress, ...] = ()
     sandbox: str | None = None
     since: float = 0.0
 

@@ -26,12 +26,14 @@ PATIENCE = 5.0
 
 _CAP_NET_ADMIN = 12  # linux/capability.h
 _APP_LOAD_ERROR = 4  # gunicorn.arbiter: the master ends too, with this status
+_ECHOES = {"Worker (pid:%s) exited with code %s.", "Shutting down: %s", "Reason: %s"}
 
 
 def serve(settings: Settings) -> None:
     """Run the plugin until a signal ends it. Raises StartupError if it cannot run here."""
     logging.basicConfig(level="WARNING", format="%(levelname)s %(name)s: %(message)s")
     log.setLevel(settings.log_level.upper())
+    logging.getLogger("gunicorn.error").addFilter(_says_more)
     _check_rights()
     with _alone(settings.state_dir):
         _clear_socket(settings.socket)
@@ -78,6 +80,11 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no t
 
     def _ready(self, _: object) -> None:
         log.info("pyflat %s listens on %s", __version__, self._settings.socket)
+
+
+def _says_more(record: logging.LogRecord) -> bool:
+    """Drop what gunicorn adds to the line in which a worker has said why it cannot run."""
+    return record.msg not in _ECHOES
 
 
 def _stop_engine(_: object, worker: Any) -> None:

@@ -1,22 +1,23 @@
 """Whatever comes in: status 200 or 400, a JSON object, and a host whose kernel fits its State."""
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support import dockerd
 from tests.support.dockerd import Call, docker_id
 from tests.support.host import ROUTES
 from tests.support.plugin import Plugin
-from tests.support.small_world import World
+from tests.support.small_world import Pair, World
 
 LAN, WEB = docker_id("lan"), docker_id("web")
 PATHS = st.sampled_from(sorted(ROUTES))
 FIELDS = sorted({field for method in ROUTES.values() for field in method.request.__struct_fields__})
 WORDS = (
-    *("", "0", "a", "null", "\0", "..", "é", "\ud7ff", "𝕏", "-1", "%s", "${mark}", "a" * 64),
+    *("", "0", "a", "null", "\0", "..", "é", "\ud7ff", "😀", "-1", "%s", "${mark}", "a" * 64),
     *(
         "172.30.0.3/24",
         "172.30.0.0/24",
@@ -36,7 +37,7 @@ LABELS = (
     *("Proto", "Port", "HostIP", "HostPort", "HostPortEnd", "Address", "AddressIPv6", "MacAddress"),
 )
 NUMBERS = st.sampled_from((0, 1, 6, 17, 80, 132, 65535, 65536, -1, 2**63, 10**40, 0.5, 1e300))
-LEAVES = st.none() | st.booleans() | NUMBERS | st.sampled_from(WORDS) | st.text(max_size=20)
+LEAVES = st.none() | st.booleans() | NUMBERS | st.sampled_from(WORDS) | st.text(max_size=5)
 KEYS = st.sampled_from((*FIELDS, *LABELS)) | st.text(max_size=5)
 VALUES = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4)
@@ -63,8 +64,7 @@ def plugin() -> Plugin:
     )
 
 
-@given(st.lists(st.tuples(PATHS, BODIES), min_size=1, max_size=5))
-@settings(max_examples=200)
+@given(st.lists(st.tuples(PATHS, BODIES), min_size=1, max_size=3))
 def test_any_json_on_any_path(plugin: Plugin, requests: list[tuple[str, dict[str, Any]]]) -> None:
     for path, body in requests:
         check(plugin, path, json.dumps(body).encode())
@@ -75,32 +75,22 @@ def test_any_bytes_on_any_path(plugin: Plugin, path: str, body: bytes) -> None:
     check(plugin, path, body)
 
 
-def mutated(call: Call, place: tuple[int, Any]) -> bytes:
-    """Put another value in one place of a sound request, however deep."""
-    body = json.loads(call.body)
-    places = list(places_of(body))
-    container, key = places[place[0] % len(places)]
-    container[key] = place[1]
-    return json.dumps(body).encode()
-
-
-def places_of(value: Any) -> Any:
-    keys = (
-        value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
-    )
+def places_of(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Give every container within a value with each of its keys."""
+    keys: Iterable[Any] = value if isinstance(value, dict) else ()
+    if isinstance(value, list):
+        keys = range(len(value))
     for key in keys:
         yield value, key
         yield from places_of(value[key])
 
 
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(SOUND.calls), st.tuples(st.integers(0, 40), VALUES)), max_size=8
-    )
-)
-@settings(max_examples=200)
-def test_sound_requests_with_one_value_changed(requests: list[tuple[Call, Any]]) -> None:
+@given(st.data(), SOUND.sequences(3))
+def test_sound_requests_with_one_value_changed(data: st.DataObject, pairs: list[Pair]) -> None:
     plugin = Plugin()
-    for call, place in requests:
-        if plugin.host.refusal(call) is None:
-            check(plugin, call.path, mutated(call, place))
+    for pair in pairs:
+        body = json.loads(pair.do.body)
+        container, key = data.draw(st.sampled_from(list(places_of(body))))
+        container[key] = data.draw(VALUES)
+        check(plugin, pair.do.path, json.dumps(body).encode())
+        plugin.host.refusal(pair.do)

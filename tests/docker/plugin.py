@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,22 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
+def call(host: Host, method: str, timeout: float = 5, **arguments: object) -> dict[str, Any]:
+    """The answer to a request, be it an error; OSError or HTTPException if there is none."""
+    connection = _Connection(host.path(SOCKET), timeout)
+    with closing(connection):
+        connection.request("POST", f"/{method}", json.dumps(arguments) if arguments else None)
+        answer = json.loads(connection.getresponse().read())
+        assert isinstance(answer, dict)
+        return answer
+
+
 def activate(host: Host, timeout: float = 5) -> Any:
     """The answer to dockerd's first question; None if there is none in time."""
-    connection = _Connection(host.path(SOCKET), timeout)
     try:
-        connection.request("POST", "/Plugin.Activate")
-        return json.loads(connection.getresponse().read())
+        return call(host, "Plugin.Activate", timeout)
     except (OSError, http.client.HTTPException):
         return None
-    finally:
-        connection.close()
 
 
 def answers(host: Host, timeout: float = 5) -> bool:

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import pytest
 from tests.docker.client import Container, Docker
 from tests.docker.reach import Answer, answering, ask, server_of
-from tests.docker.traces import assert_same, traces
+from tests.docker.traces import assert_same, elements, traces
 
 from dockerlab import Lab, underlay
 
@@ -103,6 +103,14 @@ def test_a_range_gives_each_container_a_port_of_its_own(docker: Docker, lab: Lab
     assert {server_of(lab.outside, host.address4, port) for port in (8001, 8002)} == {"one", "two"}
     error = docker.refused(*docker.words("three", "--network", blue, "-p", "8001-8002:80"))
     assert "8001-8002/tcp" in error
+
+
+def test_an_exposed_port_is_published_on_a_free_one(docker: Docker, lab: Lab) -> None:
+    blue = docker.network("blue")
+    docker.web("web", "--network", blue, "--expose", "80", "-P")
+    ((_, port),) = elements(docker.host, "anyport4")
+    assert int(port) >= 49153
+    assert server_of(lab.outside, docker.host.address4, int(port)) == "web"
 
 
 def test_an_unpublished_port_is_free_again(web: Container, docker: Docker, lab: Lab) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Literal, Self
 
-from netaddr import IPAddress
+from netaddr import IPAddress, IPNetwork
 from tests.support.fake_tables import check_element
 
 from pyflat.dataplane.objects import (
@@ -16,6 +16,7 @@ from pyflat.dataplane.objects import (
     Hairpin,
     HostPort,
     Object,
+    Surroundings,
     Sysctl,
     Table,
     Uplink,
@@ -39,6 +40,7 @@ class FakeKernel:
         self.ways_out = set(ways_out)
         self.foreign_links = {"lo", "docker0", *(uplink.device for uplink in ways_out)}
         self.foreign_ports: set[HostPort] = set()
+        self.occupied: set[IPNetwork] = set()
         self.steps = 0
         self._objects: dict[tuple[object, ...], Object] = {}
         self._away: set[str] = set()
@@ -54,6 +56,7 @@ class FakeKernel:
         twin = type(self)(*self.ways_out)
         twin.foreign_links = set(self.foreign_links)
         twin.foreign_ports = set(self.foreign_ports)
+        twin.occupied = set(self.occupied)
         twin._objects = dict(self._objects)
         twin._away = set(self._away)
         return twin
@@ -136,9 +139,9 @@ class FakeKernel:
         """See ``Kernel.free``."""
         return not self._port_is_taken(HostPort(protocol=protocol, host=host, port=port))
 
-    def uplinks(self) -> set[Uplink]:
-        """See ``Kernel.uplinks``."""
-        return set(self.ways_out)
+    def surroundings(self) -> Surroundings:
+        """See ``Kernel.surroundings``."""
+        return Surroundings(uplinks=frozenset(self.ways_out), occupied=frozenset(self.occupied))
 
     def close(self) -> None:
         """See ``Kernel.close``."""

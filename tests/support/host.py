@@ -15,10 +15,12 @@ from pyflat.dataplane.objects import Element, Object, Uplink
 from pyflat.engine import Engine
 from pyflat.errors import PyflatError
 from pyflat.model import Index, Record, State
+from pyflat.settings import Settings
 from pyflat.store.base import Store
 from pyflat.store.memory import MemoryStore
 
-ROUTES = routes()
+POOLS = Settings().pools
+ROUTES = routes(POOLS)
 ETH0 = Uplink(device="eth0")
 
 
@@ -35,6 +37,15 @@ def records_of(state: State) -> frozenset[Record]:
     return frozenset(record for table in state.tables.values() for record in table.values())
 
 
+def send(engine: Engine, call: Call) -> dict[str, Any]:
+    """Carry a request out as the HTTP side does."""
+    method = ROUTES[call.path]
+    message = decode(call.body, method.request)
+    answer = engine.update(lambda state: method.handle(state, message, engine))
+    result: dict[str, Any] = json.loads(encode(answer))
+    return result
+
+
 class Host:
     """Takes requests as the HTTP side does, and plays the containers' part beside them."""
 
@@ -47,12 +58,9 @@ class Host:
 
     def send(self, call: Call) -> dict[str, Any]:
         """Send a request and let dockerd move the interface as the answer says."""
-        method = ROUTES[call.path]
-        message = decode(call.body, method.request)
-        answer = self.engine.update(lambda state: method.handle(state, message, self.engine))
+        answer = send(self.engine, call)
         self.move(call)
-        result: dict[str, Any] = json.loads(encode(answer))
-        return result
+        return answer
 
     def move(self, call: Call) -> None:
         """Let dockerd move the interface, as it does after Join and Leave."""
@@ -95,7 +103,7 @@ class Host:
 
     def wanted(self) -> frozenset[Object]:
         """Give what the whole kernel should hold."""
-        return frozenset(desired_all(self.state, self.kernel.uplinks()))
+        return frozenset(desired_all(self.state, self.kernel.surroundings().uplinks))
 
     def mappings(self) -> set[Element]:
         """Give the elements that lead from a port of the host to a container's."""

@@ -4,7 +4,7 @@ import json
 from typing import Any, NamedTuple
 
 from tests.support.dockerd import Call, call
-from tests.support.host import Host
+from tests.support.host import POOLS, Host
 
 from pyflat.api.http import create_http
 
@@ -21,7 +21,7 @@ class Plugin:
 
     def __init__(self, *calls: Call) -> None:
         self.host = Host()
-        self.client = create_http(self.host.engine).test_client()
+        self.client = create_http(self.host.engine, POOLS).test_client()
         for each in calls:
             self.ok(each)
 

@@ -25,9 +25,9 @@ MARKS = (
 )
 
 HOW = (
-    "The standing container is in a bridge network already. Its gateway is in the network that comes "
-    "first by name: it stays where it is in the plain connect and disconnect, and moves to the new "
-    "network and back in the others, which costs the bridge driver programs of iptables."
+    "The containers that are connected are in a bridge network already. A container's gateway is in "
+    "the network that comes first by name: it stays where it is in the plain connect and "
+    "disconnect, and moves to the new network and back in the others."
 )
 
 

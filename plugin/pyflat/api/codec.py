@@ -1,12 +1,13 @@
 """JSON to typed requests and back: lenient with what dockerd is odd in, strict otherwise."""
 
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
-from netaddr import EUI, AddrFormatError, IPAddress, IPNetwork, mac_unix_expanded
+from netaddr import EUI, AddrFormatError, IPAddress, mac_unix_expanded
 
 from pyflat.api.messages import Request
 from pyflat.errors import InvalidRequest
+from pyflat.model import InterfaceAddress
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Request)
@@ -42,15 +43,18 @@ def option(options: dict[str, Any] | None, key: str, kind: type[T], default: T) 
         raise InvalidRequest(f"option {key}: {error}") from error
 
 
-def subnet_address(field: str, text: str) -> IPNetwork:
+def subnet_address(
+    field: str, text: str, *, version: Literal[4, 6] | None = None
+) -> InterfaceAddress:
     """Read an address with its prefix length, as 10.0.0.1/24. Raises InvalidRequest."""
     address, slash, length = text.partition("/")
     if slash and length.isdecimal():
         try:
-            return IPNetwork(f"{IPAddress(address)}/{length}")
+            return InterfaceAddress(f"{IPAddress(address, version)}/{length}")
         except (AddrFormatError, ValueError):
             pass
-    raise InvalidRequest(f"{field} {text!r} is not an address with a prefix length")
+    family = f"IPv{version} address" if version else "address"
+    raise InvalidRequest(f"{field} {text!r} is not an {family} with a prefix length")
 
 
 def plain_address(field: str, text: str) -> IPAddress:
@@ -66,6 +70,9 @@ def mac_address(field: str, text: str) -> str:
     if not text:
         return ""
     try:
-        return str(EUI(text, version=48, dialect=mac_unix_expanded))
+        mac = EUI(text, version=48, dialect=mac_unix_expanded)
     except (AddrFormatError, ValueError) as error:
         raise InvalidRequest(f"{field} {text!r} is not a MAC address") from error
+    if not int(mac) or mac.words[0] & 1:
+        raise InvalidRequest(f"{field} {text!r} is not the address of one interface")
+    return str(mac)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Literal
 
 from pyflat.api import messages
 from pyflat.api.calls import Method, Result, World
@@ -27,11 +28,9 @@ def _request_pool(
     sources: Sequence[Source], state: State, request: messages.RequestPool, world: World
 ) -> Result:
     _check_options(request.Options)
-    version = 6 if request.V6 else 4
+    version: Literal[4, 6] = 6 if request.V6 else 4
     if request.Pool:
-        cidr = subnet_address("Pool", request.Pool)
-        if cidr.version != version or cidr != cidr.cidr:
-            raise InvalidRequest(f"pool {request.Pool} is not a subnet of IPv{version}")
+        cidr = subnet_address("Pool", request.Pool, version=version).cidr
     else:
         cidr = free_subnet(
             state,

@@ -56,12 +56,15 @@ def _nothing(state: State, _: messages.Request, __: World) -> Result:
 
 def _create_endpoint(state: State, request: messages.CreateEndpoint, world: World) -> Result:
     interface = request.Interface or messages.EndpointInterface()
-    texts = {"Address": interface.Address, "AddressIPv6": interface.AddressIPv6}
+    v4, v6 = interface.Address, interface.AddressIPv6
     state = endpoints.create_endpoint(
         state,
         network_id=request.NetworkID,
         identifier=request.EndpointID,
-        addresses=[subnet_address(field, text) for field, text in texts.items() if text],
+        addresses=[
+            *([subnet_address("Address", v4, version=4)] if v4 else ()),
+            *([subnet_address("AddressIPv6", v6, version=6)] if v6 else ()),
+        ],
         mac=mac_address("MacAddress", interface.MacAddress),
         now=world.now(),
         alive=world.away,

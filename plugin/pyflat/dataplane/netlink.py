@@ -9,7 +9,6 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
-from netaddr import IPNetwork
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
@@ -17,6 +16,7 @@ from pyflat import naming
 from pyflat.dataplane.objects import Address, Bridge, Hairpin, Veth
 from pyflat.dataplane.reaper import Reaper
 from pyflat.errors import BackendError, Conflict
+from pyflat.model import InterfaceAddress
 
 #: Group of every link of ours ("pf"); only a hint of ownership, never deleted as a group.
 GROUP = 0x7066
@@ -223,6 +223,6 @@ def _read_link(link: Any, names: dict[int, str]) -> Iterator[Link]:
 def _read_addresses(messages: Any, bridges: dict[int | None, str]) -> Iterator[Address]:
     for message in messages:
         device = bridges.get(message["index"])
-        address = IPNetwork(f"{message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}")
+        address = InterfaceAddress(f"{message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}")
         if device is not None and not address.ip.is_link_local():
             yield Address(device=device, address=address)

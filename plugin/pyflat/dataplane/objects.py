@@ -9,6 +9,8 @@ from typing import ClassVar, TypeAlias
 
 from netaddr import IPAddress, IPNetwork
 
+from pyflat.model import InterfaceAddress
+
 
 class Made:
     """What all objects have; a class names the fields that tell one object from another.
@@ -89,7 +91,7 @@ class Address(Made):
     identity: ClassVar[tuple[str, ...]] = ("device", "address")
 
     device: str
-    address: IPNetwork
+    address: InterfaceAddress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

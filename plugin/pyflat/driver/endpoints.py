@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from netaddr import IPAddress, IPNetwork
+from netaddr import IPAddress
 
 from pyflat import naming
 from pyflat.errors import Conflict, InvalidRequest
 from pyflat.ipam.addresses import release_address
-from pyflat.model import Endpoint, Network, Publication, State
+from pyflat.model import Endpoint, InterfaceAddress, Network, Publication, State
 
 #: Tells whether a container still stands behind an endpoint. A killed dockerd never says that
 #: an endpoint is gone, but comes back and asks for its address and ports under a new id.
@@ -20,7 +20,7 @@ def create_endpoint(
     *,
     network_id: str,
     identifier: str,
-    addresses: Iterable[IPNetwork],
+    addresses: Iterable[InterfaceAddress],
     mac: str,
     now: float,
     alive: Alive,
@@ -113,7 +113,9 @@ def is_held(state: State, pool: str, address: IPAddress) -> bool:
     return any(any(state.ids("address", network, str(address))) for network in networks)
 
 
-def _claim_address(state: State, network: Network, address: IPNetwork, alive: Alive) -> State:
+def _claim_address(
+    state: State, network: Network, address: InterfaceAddress, alive: Alive
+) -> State:
     subnet = network.subnet_of(address.ip)
     if subnet is None:
         raise InvalidRequest(f"address {address.ip} is in no subnet of network {network.id[:12]}")
@@ -129,7 +131,7 @@ def _claim_address(state: State, network: Network, address: IPNetwork, alive: Al
     return state
 
 
-def _derive_mac(identifier: str, addresses: tuple[IPNetwork, ...]) -> str:
+def _derive_mac(identifier: str, addresses: tuple[InterfaceAddress, ...]) -> str:
     by_family = sorted(addresses, key=lambda address: address.version)
     if by_family:
         return naming.mac_of_address(by_family[0].ip)

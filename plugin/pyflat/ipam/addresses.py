@@ -4,7 +4,7 @@ from netaddr import IPAddress, IPNetwork
 
 from pyflat.errors import Conflict, Exhausted, InvalidRequest
 from pyflat.ipam.pools import Lease
-from pyflat.model import AddressBlock, Pool, State
+from pyflat.model import AddressBlock, InterfaceAddress, Pool, State
 
 SIZE = AddressBlock.SIZE
 _FULL = b"\xff" * (SIZE // 8)
@@ -12,7 +12,7 @@ _FULL = b"\xff" * (SIZE // 8)
 
 def request_address(
     state: State, lease: Lease, *, wanted: IPAddress | None = None, gateway: bool = False
-) -> tuple[State, IPNetwork]:
+) -> tuple[State, InterfaceAddress]:
     """Give out an address with the mask of its pool: the wanted one, else the lowest free.
 
     An address that was once wanted is chosen only when no other is free: the container that
@@ -89,14 +89,14 @@ def _usable(cidr: IPNetwork) -> tuple[int, int]:
     return 1, int(cidr.size) - (2 if cidr.version == 4 else 1)
 
 
-def _take(state: State, pool: Pool, offset: int, *, asked: bool) -> tuple[State, IPNetwork]:
+def _take(state: State, pool: Pool, offset: int, *, asked: bool) -> tuple[State, InterfaceAddress]:
     number, bit = divmod(offset, SIZE)
     block = _block(state, pool, number)
     mark = 1 << bit
     remembered = _bits(block.asked) | (mark if asked else 0)
     state = _put(state, block, _bits(block.taken) | mark, remembered)
     address = IPAddress(pool.cidr.first + offset, version=pool.cidr.version)
-    return state, IPNetwork(f"{address}/{pool.cidr.prefixlen}")
+    return state, InterfaceAddress(f"{address}/{pool.cidr.prefixlen}")
 
 
 def _block(state: State, pool: Pool, number: int) -> AddressBlock:

@@ -84,7 +84,7 @@ def _decode(kind: str, body: str) -> Record:
 
 def _address(kind: type, text: Any) -> IPAddress | IPNetwork:
     try:
-        if kind in {IPAddress, IPNetwork}:
+        if issubclass(kind, IPAddress | IPNetwork):
             address: IPAddress | IPNetwork = kind(text)
             return address
     except (AddrFormatError, TypeError) as error:

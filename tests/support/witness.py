@@ -1,0 +1,57 @@
+"""What the host's own tools say about the kernel."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def run(*words: str, check: bool = True) -> str:
+    """Run a program and give what it prints."""
+    return subprocess.run(words, check=check, capture_output=True, text=True).stdout
+
+
+def links() -> dict[str, dict[str, Any]]:
+    """Give all interfaces by name, as ``ip`` describes them."""
+    listing = json.loads(run("ip", "-d", "-j", "link", "show"))
+    return {link["ifname"]: link for link in listing}
+
+
+def addresses(device: str) -> dict[str, dict[str, Any]]:
+    """Give the addresses of an interface, but for link-local ones."""
+    (link,) = json.loads(run("ip", "-j", "address", "show", "dev", device))
+    found = (a for a in link.get("addr_info", ()) if a["scope"] != "link")
+    return {f"{a['local']}/{a['prefixlen']}": a for a in found}
+
+
+def tables() -> set[str]:
+    """Give family and name of all nftables tables."""
+    listing = json.loads(run("nft", "-j", "list", "tables"))["nftables"]
+    entries = (entry["table"] for entry in listing if "table" in entry)
+    return {f"{table['family']} {table['name']}" for table in entries}
+
+
+def elements(name: str, family: str = "inet") -> list[Any]:
+    """Give the elements of one of our sets or maps, as ``nft`` writes them in JSON."""
+    listing = json.loads(run("nft", "-j", "list", "table", family, "pyflat"))["nftables"]
+    bodies = (entry.get("set") or entry.get("map") or {} for entry in listing)
+    (body,) = (body for body in bodies if body.get("name") == name)
+    found: list[Any] = body.get("elem", [])
+    return found
+
+
+def rules(program: str, chain: str) -> list[str]:
+    """Give the rules of a chain, as iptables or ip6tables writes them."""
+    lines = run(program, "-S", chain).splitlines()
+    return [line for line in lines if line.startswith("-A")]
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> bool:
+    """Say whether something comes true in time."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
