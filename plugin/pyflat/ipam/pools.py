@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from netaddr import IPNetwork
+from netaddr import AddrFormatError, IPNetwork
 
 from pyflat.errors import Conflict, Exhausted, InvalidRequest, NotFound
 from pyflat.model import AddressBlock, Pool, State, overlap, pool_id
@@ -42,7 +42,7 @@ def read_lease(identifier: str) -> Lease:
         case [space, cidr, part]:
             try:
                 return Lease(pool=f"{space}|{cidr}", part=IPNetwork(part))
-            except ValueError:
+            except AddrFormatError:
                 pass
     raise NotFound(f"pool {identifier} is not known to pyflat")
 
