@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from netaddr import IPAddress, IPNetwork
+from netaddr import IPNetwork
 
 from pyflat.ipam.pools import request_pool
-from pyflat.model import Allocation, Key, Record, State
+from pyflat.model import AddressBlock, Pool, State
 from pyflat.store.sqlite import SqliteStore
 
 SPACE = "PyflatLocal"
-_BATCH = 50_000
 
 
 def fill_pool(folder: Path, cidr: str, free: int) -> str:
@@ -19,23 +19,21 @@ def fill_pool(folder: Path, cidr: str, free: int) -> str:
 
     The folder becomes the state folder of a plugin that is not running yet.
     """
-    network = IPNetwork(cidr)
-    _, pool = request_pool(State(), space=SPACE, cidr=network, part=None, version=4)
+    state, lease = request_pool(State(), space=SPACE, cidr=IPNetwork(cidr), part=None)
     store = SqliteStore(folder)
     try:
-        store.commit({(pool.kind, pool.id): pool})
-        # Neither the network's own address nor its broadcast address is ever given out.
-        first, end = network.first + 1, network.last - free
-        for start in range(first, end, _BATCH):
-            store.commit(_allocations(pool.id, range(start, min(start + _BATCH, end))))
+        store.commit({(Pool.kind, lease.pool): state.require(Pool, lease.pool)})
+        store.commit({(block.kind, block.id): block for block in _blocks(lease.pool, cidr, free)})
     finally:
         store.close()
-    return pool.id
+    return str(lease)
 
 
-def _allocations(pool: str, values: range) -> dict[Key, Record | None]:
-    addresses = (IPAddress(value, version=4) for value in values)
-    records = (
-        Allocation(id=f"{pool}|{address}", pool=pool, address=address) for address in addresses
-    )
-    return {(record.kind, record.id): record for record in records}
+def _blocks(pool: str, cidr: str, free: int) -> Iterator[AddressBlock]:
+    # The last address is the broadcast address, which is never given out.
+    taken = (1 << (IPNetwork(cidr).size - free - 1)) - 1
+    bits, number = AddressBlock.SIZE, 0
+    while taken:
+        block = (taken & ((1 << bits) - 1)).to_bytes(bits // 8, "little").rstrip(b"\0")
+        yield AddressBlock(pool=pool, number=number, taken=block, asked=b"")
+        taken, number = taken >> bits, number + 1
