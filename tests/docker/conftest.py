@@ -26,6 +26,15 @@ def host(lab: Lab) -> Host:
     return host
 
 
+@pytest.fixture(scope="module", params=["pyflat", pytest.param("bridge", marks=pytest.mark.full)])
+def driver(host: Host, request: pytest.FixtureRequest) -> str:
+    """The driver of a test's networks: where all is run, Docker's own has to behave the same."""
+    if request.param == "bridge":
+        # It would switch this on with its first IPv6 network, for good.
+        host.run("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1", check=True)
+    return str(request.param)
+
+
 @pytest.fixture
 def docker(host: Host) -> Iterator[Docker]:
     """The host's docker command; all that a test made goes afterwards, without a trace."""

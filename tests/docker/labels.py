@@ -1,20 +1,16 @@
 """Docker's labels for networks, and what it takes to see their meaning from outside."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-import pytest
+from tests.docker.reach import Place, ask, pings
 
 from dockerlab import Lab
 
 SUBNET, GATEWAY = "10.90.0.0/24", "10.90.0.1"
 SUBNET6, GATEWAY6 = "fd90::/64", "fd90::1"
 DUAL = ("--ipv6", "--subnet", SUBNET, "--subnet", SUBNET6)
-
-#: What is held of pyflat is held of Docker's own driver too, wherever all is run.
-BOTH_DRIVERS = pytest.mark.parametrize(
-    "driver", ["pyflat", pytest.param("bridge", marks=pytest.mark.full)]
-)
 
 
 def label(name: str, value: str) -> tuple[str, str]:
@@ -42,3 +38,14 @@ def ways_in(lab: Lab, *subnets: str) -> Iterator[None]:
     finally:
         for subnet, _ in ways:
             lab.outside.run("ip", "route", "delete", subnet, check=True)
+
+
+def reached(place: Place, *addresses: str, port: int = 80) -> list[str]:
+    """Which of the addresses answer, be it a ping or a question to the port."""
+    with ThreadPoolExecutor(len(addresses)) as pool:
+        answers = pool.map(lambda address: _answers(place, address, port), addresses)
+        return [one for one, answer in zip(addresses, answers, strict=True) if answer]
+
+
+def _answers(place: Place, address: str, port: int) -> bool:
+    return pings(place, address, wait=1) or ask(place, address, port, wait=1) is not None

@@ -38,7 +38,7 @@ def desired(state: State, keys: Iterable[Key], uplinks: Iterable[Uplink]) -> set
             case Endpoint() as endpoint:
                 objects.update(_endpoint(state, endpoint))
             case Publication() as publication:
-                objects.update(_publication(publication))
+                objects.update(_publication(state, publication))
     return objects
 
 
@@ -139,21 +139,24 @@ def _endpoint(state: State, endpoint: Endpoint) -> Iterator[Object]:
         yield Element(family="bridge", name="quiet", match=(endpoint.host_end,))
 
 
-def _publication(publication: Publication) -> Iterator[Object]:
+def _publication(state: State, publication: Publication) -> Iterator[Object]:
     port = naming.host_end(publication.id)
+    network = state.require(Network, state.require(Endpoint, publication.id).network)
     yield Hairpin(port=port)
     yield Element(family="bridge", name="mirror", match=(port, port))
     for binding in publication.bindings:
         if binding.host is None:
-            yield _opening(binding)
+            yield _opening("routed", binding)
         else:
             yield HostPort(protocol=binding.protocol, host=binding.host, port=binding.host_port)
             yield _mapping(binding, binding.host)
+            if network.options.trusted:
+                yield _opening("direct", binding)
 
 
-def _opening(binding: PortBinding) -> Element:
+def _opening(name: str, binding: PortBinding) -> Element:
     words = (str(binding.container), binding.protocol, str(binding.container_port))
-    return _element(f"routed{binding.container.version}", *words)
+    return _element(f"{name}{binding.container.version}", *words)
 
 
 def _mapping(binding: PortBinding, host: IPAddress) -> Element:

@@ -120,7 +120,7 @@ OPTIONS: Mapping[str, Option] = {
         field="trusted",
         parse=_interfaces,
         allowed="interface names with colons between",
-        meaning="interfaces of the host from which unpublished ports may be reached",
+        meaning="interfaces of the host from which published ports are reached at the container's address, too",
     ),
     "com.docker.network.bridge.inhibit_ipv4": Option(
         field="inhibit_ipv4",
