@@ -1,6 +1,5 @@
 """Containers that run on while dockerd is away."""
 
-import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -8,13 +7,15 @@ import pytest
 from docker.client import Docker
 from docker.crash import identities
 from docker.reach import server_of
+from docker.starting import bare_lab, start
 from docker.traces import difference, traces
 from dockerlab import Lab
 
 
 @pytest.fixture(scope="module")
 def lab(engine: str) -> Iterator[Lab]:
-    with Lab.up(f"t{secrets.token_hex(3)}", engine=engine, live_restore=True) as lab:
+    with bare_lab(engine, live_restore=True) as lab:
+        start(lab.host("h1"))
         yield lab
 
 

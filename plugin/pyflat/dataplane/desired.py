@@ -6,7 +6,7 @@ are all that the change is about.
 
 from collections.abc import Iterable, Iterator
 
-from netaddr import IPAddress
+from netaddr import IPAddress, IPNetwork
 
 from pyflat import naming
 from pyflat.dataplane.objects import (
@@ -86,10 +86,15 @@ def _network(network: Network) -> Iterator[Object]:
     if network.internal:
         yield _element("internal", name)
     for subnet in network.subnets:
-        version, cidr = subnet.cidr.version, str(subnet.cidr)
+        version, cidr = subnet.cidr.version, _listed(subnet.cidr)
         yield _element(f"local{version}", name, cidr)
         if network.options.masquerade and not network.internal:
             yield _element(f"masq{version}", cidr)
+
+
+def _listed(cidr: IPNetwork) -> str:
+    """Write a subnet as nftables lists it: one that is a single address without its length."""
+    return str(cidr.ip) if cidr.size == 1 else str(cidr)
 
 
 def _switches(network: Network) -> Iterator[Object]:

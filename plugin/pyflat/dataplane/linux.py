@@ -75,7 +75,7 @@ class LinuxKernel:
     def uplinks(self) -> set[Uplink]:
         """See ``Kernel.uplinks``."""
         routed = self._switches.routed()
-        names = self._links.uplinks() | self._extra_uplinks
+        names = self._links.uplinks(self._extra_uplinks)
         return {Uplink(device=name, routed=routed) for name in names}
 
     def close(self) -> None:

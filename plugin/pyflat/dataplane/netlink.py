@@ -6,7 +6,7 @@ take an alias while it makes a link, so the link group says "ours" from the firs
 
 import errno
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
 from netaddr import IPNetwork
@@ -22,6 +22,7 @@ from pyflat.errors import BackendError, Conflict
 GROUP = 0x7066
 
 _NODAD = 2  # IFA_F_NODAD (linux/if_addr.h): usable at once, as nobody else can have it
+_RTN_UNICAST = 1  # linux/rtnetlink.h
 _GONE = {errno.ENODEV, errno.ENOENT, errno.EADDRNOTAVAIL}
 
 Link = Bridge | Address | Veth | Hairpin
@@ -86,8 +87,11 @@ class Links:
             raise BackendError(f"link {host_end}: {error}") from error
         return "home" if link.get_attr("IFLA_LINK_NETNSID") is None else "away"
 
-    def uplinks(self) -> set[str]:
-        """Name the interfaces that a default route leaves by. Raises BackendError."""
+    def uplinks(self, further: Iterable[str]) -> set[str]:
+        """Name the interfaces that a default route leaves by, and those of ``further`` there are.
+
+        Raises BackendError.
+        """
         try:
             routes = [
                 route
@@ -97,7 +101,7 @@ class Links:
         except NetlinkError as error:
             raise BackendError(f"routes: {error}") from error
         names = (_name(index) for route in routes for index in _outgoing(route))
-        return {name for name in names if name}
+        return {name for name in names if name} | {name for name in further if _find(name)}
 
     def close(self) -> None:
         """Finish the pending removals and end."""
@@ -219,7 +223,7 @@ def _is_ours(link: Any) -> bool:
     return (
         alias.startswith("pyflat:")
         or link.get_attr("IFLA_GROUP") == GROUP
-        or name.startswith(naming.LINK_PREFIXES)
+        or naming.LINK_NAME.fullmatch(name) is not None
     )
 
 
@@ -249,6 +253,8 @@ def _read_addresses(messages: Any, bridges: dict[int | None, str]) -> Iterator[A
 
 
 def _outgoing(route: Any) -> Iterator[int]:
+    if route["type"] != _RTN_UNICAST:
+        return  # it keeps packets from going anywhere
     if index := route.get_attr("RTA_OIF"):
         yield index
     for hop in route.get_attr("RTA_MULTIPATH") or ():
