@@ -11,8 +11,8 @@ from netaddr import EUI, IPAddress, mac_unix_expanded
 
 from pyflat.errors import InvalidRequest
 
-#: Every link whose name starts so was made by pyflat, even if nothing else says so yet.
-LINK_PREFIXES = ("pf-", "pv-", "pe-")
+#: Every link of such a name was made by pyflat, even if nothing else says so yet.
+LINK_NAME = re.compile(r"p[fve]-[0-9a-z]{12}")
 
 _ID = re.compile(r"[0-9a-f]{64}|[0-9a-z]{25}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_.+-]{1,15}")

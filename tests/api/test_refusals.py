@@ -133,6 +133,8 @@ def test_a_missing_field_is_named(running: Plugin, path: str) -> None:
         (pool(Gateway="172.32.0.1/24"), "172.32.0.1"),
         (pool(Gateway="fd00::1/64"), "fd00::1"),
         (pool(Pool="172.30.0.0/16"), "172.30.0.0/24"),
+        (network(IPv4Data=[{"Pool": p} for p in ("10.0.0.0/8", "10.1.0.0/16")]), "10.1.0.0/16"),
+        (network(IPv4Data=[{"Pool": "10.0.0.0/8"}] * 2), "overlap"),
         (endpoint(Address=5), "Address"),
         (endpoint(Address="172.30.0.3"), "Address '172.30.0.3'"),
         (endpoint(Address="172.31.0.3/24"), "172.31.0.3"),

@@ -1,11 +1,10 @@
 """Docker hosts to test on, and the watch over what each test leaves there."""
 
-import secrets
 from collections.abc import Generator, Iterator
 
 import pytest
 from tests.docker.client import Docker
-from tests.docker.plugin import answers
+from tests.docker.starting import bare_lab, start
 from tests.docker.traces import assert_same, traces
 
 from dockerlab import Lab
@@ -15,15 +14,14 @@ from dockerlab.host import Host
 @pytest.fixture(scope="module")
 def lab(engine: str) -> Iterator[Lab]:
     """One host with an engine and pyflat, and the machine outside."""
-    with Lab.up(f"t{secrets.token_hex(3)}", engine=engine) as lab:
+    with bare_lab(engine) as lab:
+        start(lab.host("h1"))
         yield lab
 
 
 @pytest.fixture(scope="module")
 def host(lab: Lab) -> Host:
-    host = lab.host("h1")
-    assert answers(host)
-    return host
+    return lab.host("h1")
 
 
 @pytest.fixture(scope="module", params=["pyflat", pytest.param("bridge", marks=pytest.mark.full)])

@@ -2,12 +2,14 @@
 
 import os
 import signal
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.docker.client import Container
-from tests.docker.traces import Traces, family, records
+from tests.docker.traces import DATABASE, Traces, family, records
 
 from dockerlab.host import Host
 from dockerlab.processes import wait_until
@@ -37,6 +39,14 @@ def kinds(found: Traces) -> Counter[str]:
 
 def recorded_endpoints(host: Host) -> set[str]:
     return {row.split()[1] for row in records(host) if row.startswith("endpoint ")}
+
+
+def age_endpoints(host: Host) -> None:
+    """Make pyflat believe that its endpoints are old; it must not run."""
+    with closing(sqlite3.connect(host.path(DATABASE))) as database, database:
+        database.execute(
+            "UPDATE records SET body = json_set(body, '$.since', 1.0) WHERE kind = 'endpoint'"
+        )
 
 
 def kill_pyflat(host: Host) -> None:

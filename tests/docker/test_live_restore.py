@@ -1,12 +1,12 @@
 """Containers that run on while dockerd is away."""
 
-import secrets
 from collections.abc import Iterator
 
 import pytest
 from tests.docker.client import Docker
 from tests.docker.crash import identities
 from tests.docker.reach import server_of
+from tests.docker.starting import bare_lab, start
 from tests.docker.traces import difference, traces
 
 from dockerlab import Lab
@@ -14,7 +14,8 @@ from dockerlab import Lab
 
 @pytest.fixture(scope="module")
 def lab(engine: str) -> Iterator[Lab]:
-    with Lab.up(f"t{secrets.token_hex(3)}", engine=engine, live_restore=True) as lab:
+    with bare_lab(engine, live_restore=True) as lab:
+        start(lab.host("h1"))
         yield lab
 
 

@@ -1,11 +1,11 @@
 """Pyflat and dockerd in either order of their start, on a host that forwarded nothing before."""
 
-import secrets
 from collections.abc import Iterator
 
 import pytest
 from tests.docker.client import Docker
 from tests.docker.reach import INTERNET, Answer, ask, closed, pings, server_of
+from tests.docker.starting import bare_lab, start
 
 from dockerlab import Lab
 from dockerlab.host import Host
@@ -21,19 +21,20 @@ FORWARDING = ("net.ipv4.ip_forward", *(f"net.{kind}.forwarding" for kind in KIND
 @pytest.fixture(scope="module")
 def unopened(engine: str) -> Iterator[list[str]]:
     """The rules that dockerd makes on a host without pyflat."""
-    with Lab.up(f"t{secrets.token_hex(3)}", engine=engine, plugin=False) as lab:
-        yield _rules(lab.host("h1"))
+    with bare_lab(engine) as lab:
+        host = lab.host("h1")
+        host.dockerd.start()
+        yield _rules(host)
 
 
 @pytest.fixture(scope="module", params=["pyflat", "dockerd"])
 def lab(engine: str, request: pytest.FixtureRequest) -> Iterator[Lab]:
     """A lab whose host forwarded nothing until the first of the two was started."""
-    with Lab.up(f"t{secrets.token_hex(3)}", engine=engine, start=False) as lab:
+    with bare_lab(engine) as lab:
         host = lab.host("h1")
         switches = host.run("sysctl", "-n", *FORWARDING, check=True).stdout.split()
         assert switches == ["0"] * len(FORWARDING)
-        host.start(request.param, plugin=True)
-        host.load_image("busybox")
+        start(host, request.param)
         yield lab
 
 

@@ -113,6 +113,21 @@ def test_an_exposed_port_is_published_on_a_free_one(docker: Docker, lab: Lab) ->
     assert server_of(lab.outside, docker.host.address4, int(port)) == "web"
 
 
+@pytest.mark.engine("28.5")
+def test_the_last_connections_of_an_ended_server_do_not_keep_its_port(
+    docker: Docker, lab: Lab
+) -> None:
+    host = docker.host
+    blue = docker.network("blue")
+    with answering(host, PORT, "old"):
+        # Without -N the server is the first to close, and its end lingers.
+        lab.outside.run("nc", "-n", "-w3", host.address4, str(PORT), input="?")
+    lingering = host.run("ss", "-Htan", "state", "time-wait", f"sport = :{PORT}").stdout
+    assert lingering
+    docker.web("new", "--network", blue, "-p", f"{PORT}:80")
+    assert server_of(lab.outside, host.address4, PORT) == "new"
+
+
 def test_an_unpublished_port_is_free_again(web: Container, docker: Docker, lab: Lab) -> None:
     host = docker.host
     docker("rm", "-f", web.name)

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 from tests.docker.client import Container, Docker
-from tests.docker.crash import identities, kill_pyflat, kinds, recorded_endpoints
+from tests.docker.crash import age_endpoints, identities, kill_pyflat, kinds, recorded_endpoints
 from tests.docker.links import ip
 from tests.docker.plugin import answers
 from tests.docker.reach import INTERNET, Answer, ask, pings, server_of
@@ -142,6 +142,8 @@ def test_what_was_removed_while_pyflat_was_dead_is_gone_after_its_return(
     host = docker.host
     kill_pyflat(host)
     docker("rm", "-f", "web", timeout=150)
+    # What dockerd took out of a container lies in the host as before the container's start.
+    age_endpoints(host)
     host.pyflat.start()
     assert answers(host)
     assert recorded_endpoints(host) == {Container(docker, "near").on("blue")["EndpointID"]}

@@ -25,8 +25,14 @@ def lab() -> Iterator[Lab]:
         assert answers(host)
         ipv4 = {"Pool": "172.30.0.0/16", "Gateway": "172.30.0.1/16"}
         ipv6 = {"Pool": "fd30::/64", "Gateway": "fd30::1/64"}
-        data = {"IPv4Data": [ipv4], "IPv6Data": [ipv6]}
-        assert call(host, "NetworkDriver.CreateNetwork", NetworkID=NETWORK, **data) == {}
+        made = call(
+            host,
+            "NetworkDriver.CreateNetwork",
+            NetworkID=NETWORK,
+            IPv4Data=[ipv4],
+            IPv6Data=[ipv6],
+        )
+        assert made == {}
         _lay_cable(host)
         for version, via in ((4, host.address4), (6, host.address6)):
             lab.outside.run("ip", "route", "add", SUBNETS[version], "via", via, check=True)

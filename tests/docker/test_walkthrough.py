@@ -90,7 +90,6 @@ def test_a_second_network_comes_with_its_names_and_goes_with_them(docker: Docker
     assert len(default_routes(one)) == 1
 
 
-@pytest.mark.quick
 def test_connected_again_an_interface_is_named_as_on_dockers_bridge(
     docker: Docker, engine: str
 ) -> None:

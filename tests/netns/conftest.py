@@ -5,20 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.machine import Machine
 from tests.support.namespaces import container_namespace, fresh_namespace
 
-from pyflat.dataplane.linux import LinuxKernel
-from pyflat.engine import Engine
-from pyflat.store.memory import MemoryStore
-
-MARK = 0x20000000
+HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents and os.geteuid() != 0:
-            item.add_marker(pytest.mark.skip(reason="network namespaces need root"))
+    if os.geteuid() != 0:
+        for item in items:
+            if HERE in item.path.parents:
+                item.add_marker(pytest.mark.skip(reason="network namespaces need root"))
 
 
 @pytest.fixture
@@ -34,14 +31,7 @@ def container(namespace: None) -> Iterator[str]:
 
 
 @pytest.fixture
-def kernel(namespace: None) -> Iterator[LinuxKernel]:
-    kernel = LinuxKernel(mark=MARK, sysctl_root=Path("/proc/sys/net"))
-    yield kernel
-    kernel.close()
-
-
-@pytest.fixture
-def engine(kernel: LinuxKernel) -> Engine:
-    engine = Engine(MemoryStore(), kernel)
-    engine.start()
-    return engine
+def machine(namespace: None) -> Iterator[Machine]:
+    machine = Machine()
+    yield machine
+    machine.close()

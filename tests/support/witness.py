@@ -13,8 +13,12 @@ def run(*words: str, check: bool = True) -> str:
 
 
 def links() -> dict[str, dict[str, Any]]:
-    """Give all interfaces by name, as ``ip`` describes them."""
+    """Give all interfaces by name, as ``ip`` describes them; but not how far timers are."""
     listing = json.loads(run("ip", "-d", "-j", "link", "show"))
+    for link in listing:
+        data = link.get("linkinfo", {}).get("info_data", {})
+        for key in [key for key in data if key.endswith("_timer")]:
+            del data[key]
     return {link["ifname"]: link for link in listing}
 
 
@@ -30,6 +34,19 @@ def tables() -> set[str]:
     listing = json.loads(run("nft", "-j", "list", "tables"))["nftables"]
     entries = (entry["table"] for entry in listing if "table" in entry)
     return {f"{table['family']} {table['name']}" for table in entries}
+
+
+def ruleset() -> list[str]:
+    """Give all of nftables, in an order that does not tell when what was made."""
+    listing = json.loads(run("nft", "-j", "list", "ruleset"))["nftables"]
+    entries = [next(iter(entry.items())) for entry in listing if "metainfo" not in entry]
+    for _, body in entries:
+        body.pop("handle")
+        body.get("elem", []).sort(key=json.dumps)
+    entries.sort(
+        key=lambda entry: (entry[1]["family"], entry[1].get("table", entry[1].get("name")))
+    )
+    return [json.dumps(entry, sort_keys=True) for entry in entries]
 
 
 def elements(name: str, family: str = "inet") -> list[Any]:

@@ -52,14 +52,14 @@ def main(
     signal.signal(signal.SIGTERM, _terminated)
     console = Console()
     seed = secrets.randbelow(10**6) if seed is None else seed
-    told = facts.machine()
+    told = facts.machine() | facts.programs()
     if others := Lab.names():
         told["other labs that were up"] = str(len(others))
     start = time.monotonic()
     with _Bars() as bars:
         run = Run(engine, quick, random.Random(seed), bars)
         outcomes = {name: _measure(name, run) for name in cases or CASES}
-    told |= {"engine": ", ".join(run.versions) or engine} | facts.programs()
+    told["engine"] = ", ".join(run.versions) or engine
     told["took"] = f"{time.monotonic() - start:.0f} s{' (quick)' if quick else ''}"
     report.show(console, outcomes, told)
     if folder is not None:

@@ -25,8 +25,8 @@ MARKS = (
 )
 
 HOW = (
-    "The containers that are connected are in a bridge network already. A container's gateway is in "
-    "the network that comes first by name: it stays where it is in the plain connect and "
+    "The containers that are connected are in a bridge network already. A container's gateway is "
+    "in the network that comes first by name: it stays where it is in the plain connect and "
     "disconnect, and moves to the new network and back in the others."
 )
 

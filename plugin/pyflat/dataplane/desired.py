@@ -96,7 +96,8 @@ def _network(network: Network) -> Iterator[Object]:
 
 def _way_out(network: Network, cidr: IPNetwork) -> Iterator[Object]:
     name, version, family = network.bridge, cidr.version, network.options.family(cidr.version)
-    yield _element(f"local{version}", name, str(cidr))
+    listed = _listed(cidr)
+    yield _element(f"local{version}", name, listed)
     if network.internal:
         return
     if family.mode == "nat-unprotected":
@@ -104,9 +105,14 @@ def _way_out(network: Network, cidr: IPNetwork) -> Iterator[Object]:
     if family.mode == "routed":
         yield _element("ping", f"ipv{version}", name)
     elif family.source is not None and network.options.masquerade:
-        yield _element(f"snat{version}", str(cidr), data=(str(family.source),))
+        yield _element(f"snat{version}", listed, data=(str(family.source),))
     elif network.options.masquerade:
-        yield _element(f"masq{version}", str(cidr))
+        yield _element(f"masq{version}", listed)
+
+
+def _listed(cidr: IPNetwork) -> str:
+    """Write a subnet as nftables lists it: one that is a single address without its length."""
+    return str(cidr.ip) if cidr.size == 1 else str(cidr)
 
 
 def _switches(network: Network) -> Iterator[Object]:

@@ -46,7 +46,7 @@ class LinuxKernel:
         self._ports = Ports()
         self._switches = Switches(sysctl_root)
         self._docker_user = DockerUser(mark)
-        self._extra_uplinks = frozenset(uplinks)
+        self._further_uplinks = frozenset(uplinks)
         self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="conntrack")
 
     def apply(self, steps: Sequence[Step], *, keep_going: bool = False) -> list[PyflatError]:
@@ -83,12 +83,13 @@ class LinuxKernel:
     def surroundings(self) -> Surroundings:
         """See ``Kernel.surroundings``."""
         routes, routed = read_routes(), self._switches.routed()
-        leading_out = {route.device for route in routes if route.destination.prefixlen == 0}
+        ways_out = (route.devices for route in routes if not route.destination.prefixlen)
+        further = {name for name in self._further_uplinks if self._links.exists(name)}
         subnets = (route.destination for route in routes if route.destination.prefixlen)
         servers = (IPNetwork(address) for address in name_servers())
         return Surroundings(
             uplinks=frozenset(
-                Uplink(device=name, routed=routed) for name in leading_out | self._extra_uplinks
+                Uplink(device=name, routed=routed) for name in further.union(*ways_out)
             ),
             occupied=frozenset((*subnets, *servers)),
             ephemeral=self._switches.ephemeral(),

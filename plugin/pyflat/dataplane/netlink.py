@@ -86,6 +86,10 @@ class Links:
             raise BackendError(f"link {host_end}: {error}") from error
         return "home" if link.get_attr("IFLA_LINK_NETNSID") is None else "away"
 
+    def exists(self, name: str) -> bool:
+        """Say whether there is an interface of that name."""
+        return _find(name) is not None
+
     def close(self) -> None:
         """Finish the pending removals and end."""
         self._reaper.close()
@@ -199,7 +203,7 @@ def _is_ours(link: Any) -> bool:
     return (
         alias.startswith("pyflat:")
         or link.get_attr("IFLA_GROUP") == GROUP
-        or name.startswith(naming.LINK_PREFIXES)
+        or naming.LINK_NAME.fullmatch(name) is not None
     )
 
 

@@ -1,7 +1,8 @@
 """Ports of the host that are really held, so that nobody else can take them.
 
-A held socket is bound without SO_REUSEADDR (with it a stranger could bind and listen too) and
-never listens: packets for the port are translated before they would reach it.
+A held socket never listens: packets for the port are translated before they would reach it.
+It keeps no SO_REUSEADDR (with it a stranger could bind and listen too), but is bound with it:
+else the last connections of a server that has just ended would keep its port for a minute.
 """
 
 import errno
@@ -74,7 +75,9 @@ def _bind(item: HostPort) -> socket.socket | None:
     try:
         if family == socket.AF_INET6:
             held.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        _reuse(held, True)
         held.bind((str(item.host), item.port))
+        _reuse(held, False)
     except OSError as error:
         held.close()
         if error.errno == errno.EADDRINUSE:
@@ -83,3 +86,9 @@ def _bind(item: HostPort) -> socket.socket | None:
             raise Conflict(f"{subject}: the host has no such address") from error
         raise BackendError(f"{subject}: {error.strerror}") from error
     return held
+
+
+def _reuse(held: socket.socket, on: bool) -> None:
+    # Among datagram sockets it would mean to share the port with somebody who lives.
+    if held.type == socket.SOCK_STREAM:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, on)

@@ -6,6 +6,9 @@ from pathlib import Path
 from pyflat.dataplane.objects import Forwarding, Sysctl
 from pyflat.errors import BackendError
 
+#: There since Linux 6.17, for each interface too.
+_FORCE = "ipv6/conf/default/force_forwarding"
+
 
 class Switches:
     """Reads and writes switches under ``root`` (``/proc/sys/net``, or where it is mounted).
@@ -19,13 +22,11 @@ class Switches:
 
     def add(self, item: Sysctl | Forwarding) -> None:
         """Set the switch unless it is so already. Raises BackendError."""
+        if self._is_moot(item):
+            return
         if isinstance(item, Sysctl):
-            if not (item.value == "1" and item.path.endswith("disable_ipv6")) or self._has("ipv6"):
-                self._write(item.path, item.value)
-            return
-        if item.version == 6 and not self._has("ipv6"):
-            return
-        if item.version == 6 and not self._has(_path(item)):
+            self._write(item.path, item.value)
+        elif item.version == 6 and not self._has(_FORCE):
             self._forward_all_ipv6()
         else:
             self._write(_path(item), "1")
@@ -48,11 +49,23 @@ class Switches:
         return range(int(first), int(last) + 1)
 
     def _stands(self, item: Sysctl | Forwarding) -> bool:
+        if self._is_moot(item):
+            return True
         if isinstance(item, Sysctl):
             return self._read(item.path) == item.value
-        if item.version == 6 and not self._has(_path(item)):
+        if item.version == 6 and not self._has(_FORCE):
             return self._read("ipv6/conf/all/forwarding") == "1"
         return self._read(_path(item)) == "1"
+
+    def _is_moot(self, item: Sysctl | Forwarding) -> bool:
+        """Say whether it is a switch of IPv6 on an interface that has none and needs none.
+
+        The whole host may be without it, or the interface because of its small MTU.
+        """
+        path, device = _path(item), item.device
+        if not path.startswith("ipv6/") or item == _ipv6_on(device):
+            return False
+        return self._has(f"ipv4/conf/{device}") and not self._has(f"ipv6/conf/{device}")
 
     def _forward_all_ipv6(self) -> None:
         """Do what kernels before 6.17 need: they have no such switch per interface.
@@ -84,6 +97,12 @@ class Switches:
             raise BackendError(f"{self._root / path} = {value}: {error.strerror}") from error
 
 
-def _path(item: Forwarding) -> str:
+def _path(item: Sysctl | Forwarding) -> str:
+    if isinstance(item, Sysctl):
+        return item.path
     switch = "forwarding" if item.version == 4 else "force_forwarding"
     return f"ipv{item.version}/conf/{item.device}/{switch}"
+
+
+def _ipv6_on(device: str) -> Sysctl:
+    return Sysctl(path=f"ipv6/conf/{device}/disable_ipv6", value="0", device=device)

@@ -1,12 +1,16 @@
 """CreateNetwork and DeleteNetwork."""
 
 from collections.abc import Iterable, Mapping
+from itertools import combinations
 
 from pyflat import naming
 from pyflat.driver import endpoints
 from pyflat.driver.options import parse_options
 from pyflat.errors import Conflict, InvalidRequest
 from pyflat.model import Network, State, Subnet, overlap
+
+#: The kernel takes IPv6 away from an interface of a smaller MTU (RFC 8200, section 5).
+IPV6_MTU = 1280
 
 
 def create_network(
@@ -36,6 +40,7 @@ def create_network(
         return state
     if old is not None:
         raise Conflict(f"network {identifier} exists already with another description")
+    _check_mtu(network)
     _check_bridge(state, network)
     _check_overlap(state, network)
     return state.put(network)
@@ -70,12 +75,21 @@ def _check_modes(network: Network) -> None:
             )
 
 
+def _check_mtu(network: Network) -> None:
+    mtu, versions = network.options.mtu, {s.cidr.version for s in network.subnets}
+    if 6 in versions and mtu < IPV6_MTU:
+        raise InvalidRequest(f"mtu {mtu} is too small for IPv6, which needs at least {IPV6_MTU}")
+
+
 def _check_bridge(state: State, network: Network) -> None:
     for other in state.ids("bridge", network.bridge):
         raise Conflict(f"bridge {network.bridge} is already the bridge of network {other}")
 
 
 def _check_overlap(state: State, network: Network) -> None:
+    for first, second in combinations(network.subnets, 2):
+        if overlap(first.cidr, second.cidr):
+            raise Conflict(f"subnets {first.cidr} and {second.cidr} overlap")
     for other in state.all(Network):
         for theirs in other.subnets:
             for ours in network.subnets:

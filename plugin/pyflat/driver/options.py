@@ -120,7 +120,7 @@ OPTIONS: Mapping[str, Option] = {
         field="trusted",
         parse=_interfaces,
         allowed="interface names with colons between",
-        meaning="interfaces of the host from which published ports are reached at the container's address, too",
+        meaning="interfaces from which published ports are reached at the container's address",
     ),
     "com.docker.network.bridge.inhibit_ipv4": Option(
         field="inhibit_ipv4",

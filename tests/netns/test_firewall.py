@@ -1,0 +1,219 @@
+"""Our nftables tables and our rule among Docker's; ``nft`` and ``iptables`` are the witnesses."""
+
+import pytest
+from tests.support import dockerd, witness
+from tests.support.dockerd import docker_id
+from tests.support.machine import Machine
+
+from pyflat.dataplane.objects import DockerAccept, Element, Table
+from pyflat.dataplane.plan import Step
+from pyflat.errors import BackendError
+
+pytestmark = pytest.mark.quick
+
+LAN, WEB = docker_id("lan"), docker_id("web")
+BRIDGE = f"pf-{LAN[:12]}"
+RUNNING = (
+    dockerd.create_network(LAN, "172.30.0.0/24", "fd00::/64"),
+    *dockerd.run(
+        LAN,
+        WEB,
+        "172.30.0.2/24",
+        *("8080:80", "127.0.0.1:53:53/udp", "[::1]:9000:9000", "5000:5000/sctp"),
+        v6="fd00::2/64",
+    ),
+)
+ACCEPT = "-A DOCKER-USER -m mark --mark 0x20000000/0x20000000 -j ACCEPT"
+
+
+def concat(*words: object) -> dict[str, list[object]]:
+    return {"concat": list(words)}
+
+
+def prefix(address: str, length: int) -> dict[str, dict[str, object]]:
+    return {"prefix": {"addr": address, "len": length}}
+
+
+def test_a_network_and_its_ports_are_elements(machine: Machine) -> None:
+    machine.send(*RUNNING)
+    web4, web6 = "172.30.0.2", "fd00::2"
+    assert witness.elements("bridges") == [BRIDGE]
+    assert witness.elements("inside") == [concat(BRIDGE, BRIDGE)]
+    assert witness.elements("local4") == [concat(BRIDGE, prefix("172.30.0.0", 24))]
+    assert witness.elements("local6") == [concat(BRIDGE, prefix("fd00::", 64))]
+    assert witness.elements("masq4") == [prefix("172.30.0.0", 24)]
+    assert witness.elements("internal") == []
+    assert [concat("tcp", 8080), concat(web4, 80)] in witness.elements("anyport4")
+    assert [concat("sctp", 5000), concat(web6, 5000)] in witness.elements("anyport6")
+    assert witness.elements("port4") == [[concat("udp", "127.0.0.1", 53), concat(web4, 53)]]
+    assert witness.elements("port6") == [[concat("tcp", "::1", 9000), concat(web6, 9000)]]
+    port = f"pv-{WEB[:12]}"
+    assert witness.elements("mirror", "bridge") == [concat(port, port)]
+
+
+def test_an_internal_network_is_marked_and_not_masqueraded(machine: Machine) -> None:
+    machine.send(dockerd.create_network(LAN, "172.30.0.0/24", internal=True))
+    assert witness.elements("internal") == [BRIDGE]
+    assert witness.elements("masq4") == []
+
+
+def test_the_bridge_table_is_there_only_while_ports_are_published(machine: Machine) -> None:
+    assert witness.tables() & {"inet pyflat", "bridge pyflat"} == {"inet pyflat"}
+    machine.send(*RUNNING)
+    assert {"inet pyflat", "bridge pyflat"} <= witness.tables()
+    machine.send(dockerd.revoke(LAN, WEB))
+    assert "bridge pyflat" not in witness.tables()
+
+
+@pytest.mark.parametrize(
+    "pools",
+    [
+        ["172.30.0.0/24", "fd00::/64"],
+        ["10.0.0.0/25", "10.0.0.128/25"],
+        ["10.0.0.4/30"],
+        ["10.0.0.0/8", "2001:db8:0:0:1::/80"],
+        ["10.9.8.7/32", "fd00::7/128"],
+        ["10.0.0.0/31"],
+        ["::ffff:1.2.3.0/120"],
+        ["64:ff9b::/96", "1::/16"],
+    ],
+    ids=" ".join,
+)
+def test_what_was_made_is_read_back_the_same(machine: Machine, pools: list[str]) -> None:
+    ends = [p.rpartition("/")[0] for p in pools]
+    subnets = [{"Pool": p} for p in pools]
+    request = dockerd.call(
+        "NetworkDriver.CreateNetwork",
+        NetworkID=LAN,
+        Options=None,
+        IPv4Data=[s for s, end in zip(subnets, ends, strict=True) if ":" not in end],
+        IPv6Data=[s for s, end in zip(subnets, ends, strict=True) if ":" in end],
+    )
+    machine.send(request)
+    assert machine.pending() == []
+    machine.restart()
+    assert machine.pending() == []
+
+
+def test_a_running_container_is_read_back_the_same(machine: Machine) -> None:
+    machine.send(*RUNNING)
+    assert machine.pending() == []
+    before = witness.ruleset()
+    machine.engine.converge()
+    assert witness.ruleset() == before
+
+
+def test_a_transaction_happens_as_a_whole_or_not_at_all(machine: Machine) -> None:
+    machine.send(*RUNNING)
+    before = witness.ruleset()
+    good = Element(family="inet", name="bridges", match=("br-good",))
+    wrong = Element(family="inet", name="anyport4", match=("tcp", "8080"), data=("10.0.0.1", "1"))
+    with pytest.raises(BackendError, match="File exists"):
+        machine.apply([Step("add", good), Step("add", wrong)])
+    assert witness.ruleset() == before
+
+
+def test_removing_what_is_gone_does_not_keep_the_rest_from_happening(machine: Machine) -> None:
+    machine.send(*RUNNING)
+    gone = Element(family="inet", name="bridges", match=("br-gone",))
+    there = Element(family="inet", name="bridges", match=(BRIDGE,))
+    new = Element(family="inet", name="bridges", match=("br-new",))
+    machine.apply([Step("delete", gone), Step("delete", there), Step("add", new)])
+    assert witness.elements("bridges") == ["br-new"]
+    machine.apply([Step("delete", gone), Step("add", new)])
+    assert witness.elements("bridges") == ["br-new"]
+    for _ in range(2):
+        machine.apply([Step("delete", Table(family="bridge"))])
+    assert "bridge pyflat" not in witness.tables()
+
+
+TAMPERING = {
+    "a rule is added": "insert rule inet pyflat forward accept",
+    "a rule is added to the bridge table": "insert rule bridge pyflat forward accept",
+    "a chain is flushed": "flush chain inet pyflat enter",
+    "a set is added": "add set inet pyflat more { type ifname; }",
+    "the table is deleted": "delete table inet pyflat",
+    "the bridge table is deleted": "delete table bridge pyflat",
+    "everything is flushed": "flush ruleset",
+    "an element is deleted": "delete element inet pyflat anyport4 { tcp . 8080 }",
+    "an element is added": "add element inet pyflat masq4 { 10.0.0.0/8 }",
+    "an element is changed": (
+        "delete element inet pyflat anyport4 { tcp . 8080 };"
+        "add element inet pyflat anyport4 { tcp . 8080 : 10.0.0.1 . 1 }"
+    ),
+    "a set is flushed": "flush set inet pyflat bridges",
+}
+
+
+@pytest.mark.parametrize("command", TAMPERING.values(), ids=TAMPERING)
+def test_a_converge_mends_what_somebody_did_to_our_tables(machine: Machine, command: str) -> None:
+    machine.send(*RUNNING)
+    before = witness.ruleset()
+    witness.run("nft", command)
+    assert witness.ruleset() != before
+    machine.engine.converge()
+    assert machine.pending() == []
+    assert witness.ruleset() == before
+
+
+def test_a_restart_replaces_the_tables_and_leaves_the_same(machine: Machine) -> None:
+    machine.send(*RUNNING)
+    before = witness.ruleset()
+    machine.restart()
+    assert witness.ruleset() == before
+
+
+def test_tables_of_others_are_left_alone(machine: Machine) -> None:
+    witness.run("nft", "add table inet foreign; add table ip pyflat; add chain inet foreign c")
+    foreign = witness.run("nft", "list", "table", "inet", "foreign")
+    machine.send(*RUNNING)
+    machine.restart()
+    machine.send(dockerd.delete_network(LAN))
+    assert witness.run("nft", "list", "table", "inet", "foreign") == foreign
+    assert "ip pyflat" in witness.tables()
+
+
+@pytest.mark.parametrize("program", ["iptables", "ip6tables"])
+def test_our_rule_is_in_dockers_chain_once_and_first(machine: Machine, program: str) -> None:
+    for _ in range(2):
+        machine.restart()
+        machine.engine.converge()
+    assert witness.rules(program, "DOCKER-USER") == [ACCEPT]
+
+
+@pytest.mark.parametrize("program", ["iptables", "ip6tables"])
+def test_what_others_have_in_dockers_chain_stays_below_ours(namespace: None, program: str) -> None:
+    witness.run(program, "-N", "DOCKER-USER")
+    witness.run(
+        program,
+        "-A",
+        "DOCKER-USER",
+        "-s",
+        "10.0.0.1" if program == "iptables" else "fd00::1",
+        "-j",
+        "DROP",
+    )
+    witness.run(program, "-A", "DOCKER-USER", "-j", "RETURN")
+    foreign = witness.rules(program, "DOCKER-USER")
+    machine = Machine()
+    machine.engine.converge()
+    assert witness.rules(program, "DOCKER-USER") == [ACCEPT, *foreign]
+    machine.close()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-F", "DOCKER-USER"),
+        ("-I", "DOCKER-USER", "1", "-j", "DROP"),
+        ("-A", "DOCKER-USER", *ACCEPT.split()[2:]),
+    ],
+    ids=" ".join,
+)
+def test_a_converge_mends_dockers_chain(machine: Machine, words: tuple[str, ...]) -> None:
+    witness.run("iptables", *words)
+    machine.engine.converge()
+    rules = witness.rules("iptables", "DOCKER-USER")
+    assert rules[0] == ACCEPT
+    machine.apply([Step("delete", DockerAccept(family="ip"))])
+    assert ACCEPT not in witness.rules("iptables", "DOCKER-USER")

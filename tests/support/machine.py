@@ -1,0 +1,57 @@
+"""The engine over the real kernel of the namespace that the test is in."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tests.support.dockerd import Call
+from tests.support.host import send
+
+from pyflat.dataplane.desired import desired_all
+from pyflat.dataplane.linux import LinuxKernel
+from pyflat.dataplane.plan import Step, plan
+from pyflat.engine import Engine
+from pyflat.store.memory import MemoryStore
+
+MARK = 0x20000000
+
+
+class Machine:
+    """Takes requests; a restart keeps what is stored and what is in the kernel."""
+
+    def __init__(self, *uplinks: str) -> None:
+        self._uplinks = uplinks
+        self._store = MemoryStore()
+        self.start()
+
+    def start(self) -> None:
+        """Start a process."""
+        root = Path("/proc/sys/net")
+        self.kernel = LinuxKernel(mark=MARK, sysctl_root=root, uplinks=self._uplinks)
+        self.engine = Engine(self._store, self.kernel)
+        self.engine.start()
+
+    def send(self, *calls: Call) -> dict[str, Any]:
+        """Send requests, and give the answer to the last."""
+        answer: dict[str, Any] = {}
+        for call in calls:
+            answer = send(self.engine, call)
+        return answer
+
+    def pending(self) -> list[Step]:
+        """Give the steps that a converge would take."""
+        wanted = desired_all(self.engine.state, self.kernel.surroundings().uplinks)
+        return plan(self.kernel.observe(wanted), wanted)
+
+    def apply(self, steps: Iterable[Step]) -> None:
+        """Take steps at the kernel, past the engine."""
+        self.kernel.apply(list(steps))
+
+    def restart(self) -> None:
+        """End the process and start another."""
+        self.kernel.close()
+        self.start()
+
+    def close(self) -> None:
+        """End the process."""
+        self.kernel.close()
