@@ -2,6 +2,10 @@
 
 import pytest
 
+pytest.register_assert_rewrite(
+    *(f"tests.docker.{name}" for name in ("client", "labels", "pools", "reach", "traces"))
+)
+
 NEWEST, OLDEST = "28.5", "20.10"
 ALL = (NEWEST, "26.1", OLDEST)
 

@@ -51,8 +51,8 @@ class Engine:
         with self._lock:
             state = State()
             for record in self._store.load():
-                state = state.put(record)
-            self._state = state.settled()
+                state = state.put(record).settled()
+            self._state = state
         self.converge()
 
     def stop(self) -> None:

@@ -1,13 +1,14 @@
 """Networks of IPv6 alone, of no addresses at all, and defaults that the daemon gives."""
 
-import secrets
 from collections.abc import Iterator
 
 import pytest
+from tests.conftest import NEWEST, OLDEST
 from tests.docker.client import Docker
 from tests.docker.links import default_routes, device_with, interfaces, ip, link
 from tests.docker.pools import OWN, given_out, subnets
 from tests.docker.reach import INTERNET, Answer, answering, ask, pings, server_of
+from tests.docker.starting import bare_lab, start
 from tests.docker.traces import records
 
 from dockerlab import Lab
@@ -23,15 +24,17 @@ MTU = "com.docker.network.driver.mtu"
 @pytest.fixture(scope="module")
 def lab(engine: str) -> Iterator[Lab]:
     """A host whose daemon has defaults for pyflat's networks."""
-    defaults = {"default-network-opts": {"pyflat": {MTU: "1400"}}}
-    config = {} if engine == "20.10" else defaults
-    with Lab.up(f"t{secrets.token_hex(3)}", engine=engine, daemon_config=config) as lab:
+    with bare_lab(engine) as lab:
+        host = lab.host("h1")
+        if engine != OLDEST:
+            host.write_daemon_config({"default-network-opts": {"pyflat": {MTU: "1400"}}})
+        start(host)
         yield lab
 
 
 @pytest.fixture
 def new(engine: str) -> None:
-    if engine != "28.5":
+    if engine != NEWEST:
         pytest.skip("networks without IPv4 are of Engine 28")
 
 
@@ -79,7 +82,7 @@ def test_an_automatic_network_of_ipv6_alone_takes_no_ipv4_pool(docker: Docker) -
     assert given_out(docker.host) == {subnet.removesuffix("/64") + "1", one.address(blue, 6)}
 
 
-@pytest.mark.engine("28.5", "20.10")
+@pytest.mark.engine(NEWEST, OLDEST)
 def test_without_addresses_containers_share_a_link(docker: Docker) -> None:
     blue = docker.network("blue", "--ipam-driver", "null")
     one, two = (docker.run(name, "--network", blue) for name in ("one", "two"))
@@ -94,7 +97,7 @@ def test_without_addresses_containers_share_a_link(docker: Docker) -> None:
 
 
 def test_defaults_of_the_daemon_are_the_networks(docker: Docker, engine: str) -> None:
-    if engine == "20.10":
+    if engine == OLDEST:
         pytest.skip("defaults are of Engine 24")
     blue = docker.network("blue")
     green = docker.network("green", "-o", f"{MTU}=1300")

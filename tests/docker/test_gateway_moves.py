@@ -1,7 +1,5 @@
 """A container in three networks: which of them is its way out, and has its ports."""
 
-from collections.abc import Iterator
-
 import pytest
 from tests.docker.client import Container, Docker
 from tests.docker.links import default_routes, interfaces, link
@@ -17,8 +15,8 @@ PORT = 81
 
 
 @pytest.fixture
-def networks(docker: Docker) -> Iterator[list[str]]:
-    yield [
+def networks(docker: Docker) -> list[str]:
+    return [
         docker.network(name, "--subnet", f"{prefix}.0/24", "--gateway", f"{prefix}.1")
         for name, prefix in SUBNETS.items()
     ]

@@ -38,15 +38,19 @@ def plan(before: Iterable[Object], after: Iterable[Object]) -> list[Step]:
     What goes with its interface or its table gets no step of its own. A pair that a container
     has is changed if it differs, but never made anew.
     """
-    old, new = set(before), set(after)
-    new_keys, old_keys = {o.key for o in new}, {o.key for o in old}
-    gone = {o for o in old if o.key not in new_keys}
-    holders = {_holder(o) for o in gone if isinstance(o, Bridge | Veth | Table)}
+    old, new = ({o.key: o for o in objects} for objects in (before, after))
+    gone = {key: o for key, o in old.items() if key not in new}
+    holders = {_holder(o) for o in gone.values() if isinstance(o, Bridge | Veth | Table)}
     steps = [
-        *(Step("delete", o) for o in gone if _held_by(o) not in holders),
-        *(Step("add", o) for o in new - old if o.key in old_keys or not _is_made(o)),
+        *((_rank("delete", o), str(k), o) for k, o in gone.items() if _held_by(o) not in holders),
+        *((_rank("add", o), str(k), o) for k, o in new.items() if _is_missing(o, old.get(k))),
     ]
-    return sorted(steps, key=_order)
+    ordered = sorted(steps, key=lambda step: step[:2])
+    return [Step("add" if rank[1] else "delete", item) for rank, _, item in ordered]
+
+
+def _is_missing(wanted: Object, present: Object | None) -> bool:
+    return wanted != present if present is not None else not _is_made(wanted)
 
 
 def _is_made(item: Object) -> bool:
@@ -69,8 +73,8 @@ def _held_by(item: Object) -> str | None:
             return None
 
 
-def _order(step: Step) -> tuple[int, bool, str]:
-    rank = step.object.rank
-    if step.verb == "delete" and isinstance(step.object, Bridge | Veth | Address):
-        rank = LAST - rank
-    return rank, step.verb == "add", str(step.object.key)
+def _rank(verb: str, item: Object) -> tuple[int, bool]:
+    """Give the place of a step: removals before additions, interfaces at the very end."""
+    if verb == "delete" and isinstance(item, Bridge | Veth | Address):
+        return LAST - item.rank, False
+    return item.rank, verb == "add"
