@@ -49,7 +49,7 @@ def _shown(client: Client, docker: Docker, driver: str) -> tuple[dict[str, Any],
     _drop(network, "Id", "Created")
     _drop(settings, "SandboxID", "SandboxKey", "EndpointID")
     _drop(inside, "EndpointID")
-    _drop(endpoint, "EndpointID", "NetworkID", "DNSNames")
+    _drop(endpoint, "EndpointID", "NetworkID", "DNSNames", "Aliases")
     one.remove(force=True)
     blue.remove()
     return network | {"Containers": inside}, settings
