@@ -101,7 +101,9 @@ class Links:
         except NetlinkError as error:
             raise BackendError(f"routes: {error}") from error
         names = (_name(index) for route in routes for index in _outgoing(route))
-        return {name for name in names if name} | {name for name in further if _find(name)}
+        # A name that nft could not be told is left out.
+        found = {name for name in names if name and naming.is_interface_name(name)}
+        return found | {name for name in further if _find(name)}
 
     def close(self) -> None:
         """Finish the pending removals and end."""

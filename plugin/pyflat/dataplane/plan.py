@@ -41,7 +41,7 @@ def plan(before: Iterable[Object], after: Iterable[Object]) -> list[Step]:
     old, new = set(before), set(after)
     new_keys, old_keys = {o.key for o in new}, {o.key for o in old}
     gone = {o for o in old if o.key not in new_keys}
-    holders = {_holder(o) for o in gone if isinstance(o, Bridge | Veth | Table)}
+    holders = {o.key for o in gone if isinstance(o, Bridge | Veth | Table)}
     steps = [
         *(Step("delete", o) for o in gone if _held_by(o) not in holders),
         *(Step("add", o) for o in new - old if o.key in old_keys or not _is_made(o)),
@@ -53,18 +53,15 @@ def _is_made(item: Object) -> bool:
     return isinstance(item, Veth) and item.made
 
 
-def _holder(item: Bridge | Veth | Table) -> str:
-    return item.family if isinstance(item, Table) else item.name
-
-
-def _held_by(item: Object) -> str | None:
+def _held_by(item: Object) -> tuple[object, ...] | None:
+    """Give the key of what takes the item along when it goes."""
     match item:
         case Address() | Sysctl() | Forwarding():
-            return item.device
+            return (Bridge.kind, item.device)
         case Hairpin():
-            return item.port
+            return (Veth.kind, item.port)
         case Element():
-            return item.family
+            return (Table.kind, item.family)
         case _:
             return None
 
