@@ -1,6 +1,7 @@
 """The process: checks that end in one clear line, then gunicorn with one worker."""
 
 import contextlib
+import errno
 import fcntl
 import logging
 import socket
@@ -125,16 +126,29 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _clear_socket(path: Path) -> None:
-    """Make the socket's folder, and remove a socket that a killed predecessor left."""
+    """Make the socket's folder, and see that nothing keeps a socket from being made there.
+
+    A socket that a killed predecessor left is removed.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            return
-        if not path.is_socket():
-            raise StartupError(f"{path} exists and is not a socket")
+        _remove_dead(path)
+        # gunicorn would try it five times and complain in as many lines.
         with socket.socket(socket.AF_UNIX) as probe:
-            if probe.connect_ex(str(path)) == 0:
-                raise StartupError(f"another plugin answers on {path}")
+            probe.bind(str(path))
         path.unlink()
     except OSError as error:
-        raise StartupError(f"socket {path}: {error.strerror}") from error
+        raise StartupError(f"socket {path}: {error.strerror or error}") from error
+
+
+def _remove_dead(path: Path) -> None:
+    if not path.exists():
+        return
+    if not path.is_socket():
+        raise StartupError(f"{path} exists and is not a socket")
+    with socket.socket(socket.AF_UNIX) as probe:
+        # A server that is too busy to answer at once is one all the same.
+        probe.setblocking(False)
+        if probe.connect_ex(str(path)) != errno.ECONNREFUSED:
+            raise StartupError(f"another plugin answers on {path}")
+    path.unlink()

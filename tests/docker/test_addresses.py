@@ -98,7 +98,6 @@ def _identity(container: Container, network: str) -> tuple[str, ...]:
     return (mac, container.address(network), container.address(network, 6))
 
 
-@pytest.mark.quick
 def test_pyflats_own_addresses_are_the_lowest_free_ones(docker: Docker) -> None:
     own = ("--ipam-driver", "pyflat")
     blue = docker.network("blue", *own, "--subnet", SUBNET)

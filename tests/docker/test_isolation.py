@@ -35,23 +35,18 @@ def crowd(docker: Docker) -> dict[str, Container]:
 
 
 @pytest.mark.quick
-def test_no_network_reaches_another(crowd: dict[str, Container]) -> None:
-    pairs = [(4, *pair) for pair in permutations(crowd, 2)]
-    pairs += [(6, *pair) for pair in permutations(("blue", "green"), 2)]
-    targets = {
-        (version, one, other): (crowd[one], crowd[other].address(other, version))
-        for version, one, other in pairs
-    }
-    assert _reached(targets) == []
-
-
-@pytest.mark.quick
-def test_the_outside_with_a_route_reaches_no_unpublished_port(
+def test_no_network_is_reached_from_another_or_from_outside(
     crowd: dict[str, Container], docker: Docker, lab: Lab
 ) -> None:
-    targets = {name: (lab.outside, crowd[name].address(name)) for name in crowd}
-    for name in ("blue", "green"):
-        targets[f"{name} in IPv6"] = (lab.outside, crowd[name].address(name, 6))
+    pairs = [(4, *pair) for pair in permutations(crowd, 2)]
+    pairs += [(6, *pair) for pair in permutations(("blue", "green"), 2)]
+    places: dict[str, Place] = {**crowd, "outside": lab.outside}
+    pairs += [(4, "outside", name) for name in crowd]
+    pairs += [(6, "outside", name) for name in ("blue", "green")]
+    targets = {
+        (version, one, other): (places[one], crowd[other].address(other, version))
+        for version, one, other in pairs
+    }
     with _routes(lab, docker, (BLUE, GREEN, FOREIGN, DOCKER0, BLUE6, GREEN6)):
         assert _reached(targets) == []
 

@@ -12,6 +12,7 @@ from dockerlab.host import Host
 from dockerlab.underlay import OUTSIDE
 
 SUBNET, DOCKER0 = "10.90.0.0/24", "172.17.0.0/16"
+SWITCH = ("192.0.2.1", "2001:db8:1::1")
 BRIDGE = "com.docker.network.bridge.name"
 OUR_ACCEPT = "-A DOCKER-USER -m mark --mark 0x20000000/0x20000000 -j ACCEPT"
 KINDS = ("ipv4.conf.all", "ipv4.conf.default", "ipv6.conf.all", "ipv6.conf.default")
@@ -80,6 +81,20 @@ def test_dockers_own_networks_work_and_are_as_closed_as_ever(docker: Docker, lab
     assert server_of(legacy, hidden.address("bridge"), 80) == "hidden"
     assert server_of(lab.outside, host.address4, 82) == "legacy"
     assert pings(legacy, INTERNET[4])
+
+
+def test_the_host_does_not_become_a_router_for_others(docker: Docker, lab: Lab) -> None:
+    host = docker.host
+    blue = docker.network("blue", "--ipv6", "--subnet", SUBNET, "--subnet", "fd90::/64")
+    near = docker.run("near", "--network", blue)
+    for target, gateway in zip(SWITCH, (host.address4, host.address6), strict=True):
+        assert pings(near, target)
+        assert pings(lab.outside, target)
+        lab.outside.run("ip", "route", "add", target, "via", gateway, check=True)
+        try:
+            assert not pings(lab.outside, target, wait=1)
+        finally:
+            lab.outside.run("ip", "route", "delete", target, check=True)
 
 
 def _rules(host: Host) -> list[str]:

@@ -55,7 +55,6 @@ def _seconds_to_answer(host: Host) -> float:
     return seconds
 
 
-@pytest.mark.quick
 def test_it_waits_for_a_predecessor_that_is_about_to_end(host: Host, serve: Sequence[str]) -> None:
     host.pyflat.start()
     assert answers(host)

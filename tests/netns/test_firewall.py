@@ -95,6 +95,24 @@ def test_what_was_made_is_read_back_the_same(machine: Machine, pools: list[str])
     assert machine.pending() == []
 
 
+@pytest.mark.parametrize(
+    "name", ["ip", "tcp", "set", "drop", "bridge", "inet", "10", "0x1f", "1.2.3.4", "-x", "a+b"]
+)
+def test_a_bridge_may_have_any_name_that_the_kernel_takes(machine: Machine, name: str) -> None:
+    labels = {"com.docker.network.bridge.name": name}
+    machine.send(
+        dockerd.create_network(LAN, "172.30.0.0/24", labels=labels),
+        *dockerd.run(LAN, WEB, "172.30.0.2/24", "8080:80"),
+    )
+    assert witness.elements("bridges") == [name]
+    assert witness.elements("local4") == [concat(name, prefix("172.30.0.0", 24))]
+    assert machine.pending() == []
+    machine.send(dockerd.delete_network(LAN))
+    for set_ in ("bridges", "inside", "local4", "masq4", "anyport4"):
+        assert witness.elements(set_) == []
+    assert machine.pending() == []
+
+
 def test_a_running_container_is_read_back_the_same(machine: Machine) -> None:
     machine.send(*RUNNING)
     assert machine.pending() == []

@@ -30,10 +30,12 @@ def test_a_restart_with_nothing_to_do_changes_no_interface(
     machine: Machine, container: str
 ) -> None:
     run_in(container, machine)
-    before = witness.links(), witness.addresses(BRIDGE), witness.ruleset()
+    links, addresses = witness.links(), witness.addresses(BRIDGE)
     machine.restart()
     assert machine.pending() == []
-    assert (witness.links(), witness.addresses(BRIDGE), witness.ruleset()) == before
+    assert witness.addresses(BRIDGE) == addresses
+    for name, link in witness.links().items():
+        assert link == links[name]
 
 
 @pytest.mark.parametrize("name", ["pv-0123456789ab", "pf-0123456789ab"])

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+_OF_THE_CARRIER = {"NO-CARRIER", "LOWER_UP", "M-DOWN"}
+
 
 def run(*words: str, check: bool = True) -> str:
     """Run a program and give what it prints."""
@@ -13,12 +15,14 @@ def run(*words: str, check: bool = True) -> str:
 
 
 def links() -> dict[str, dict[str, Any]]:
-    """Give all interfaces by name, as ``ip`` describes them; but not how far timers are."""
+    """Give all interfaces by name as ``ip`` describes them, without what changes by itself."""
     listing = json.loads(run("ip", "-d", "-j", "link", "show"))
     for link in listing:
-        data = link.get("linkinfo", {}).get("info_data", {})
-        for key in [key for key in data if key.endswith("_timer")]:
-            del data[key]
+        del link["operstate"]
+        link["flags"] = [flag for flag in link["flags"] if flag not in _OF_THE_CARRIER]
+        for part in filter(lambda part: isinstance(part, dict), link.get("linkinfo", {}).values()):
+            for key in [key for key in part if key.endswith("_timer")]:
+                del part[key]
     return {link["ifname"]: link for link in listing}
 
 

@@ -29,6 +29,7 @@ from pyflat.dataplane.ports import Ports
 from pyflat.dataplane.routes import name_servers, read_routes
 from pyflat.dataplane.switches import Switches
 from pyflat.errors import BackendError, PyflatError
+from pyflat.naming import is_interface_name
 
 log = logging.getLogger(__name__)
 
@@ -83,13 +84,14 @@ class LinuxKernel:
     def surroundings(self) -> Surroundings:
         """See ``Kernel.surroundings``."""
         routes, routed = read_routes(), self._switches.routed()
-        ways_out = (route.devices for route in routes if not route.destination.prefixlen)
-        further = {name for name in self._further_uplinks if self._links.exists(name)}
+        names = {n for route in routes if not route.destination.prefixlen for n in route.devices}
+        names |= {name for name in self._further_uplinks if self._links.exists(name)}
         subnets = (route.destination for route in routes if route.destination.prefixlen)
         servers = (IPNetwork(address) for address in name_servers())
         return Surroundings(
+            # A name that nft could not be told is left out.
             uplinks=frozenset(
-                Uplink(device=name, routed=routed) for name in further.union(*ways_out)
+                Uplink(device=name, routed=routed) for name in filter(is_interface_name, names)
             ),
             occupied=frozenset((*subnets, *servers)),
             ephemeral=self._switches.ephemeral(),

@@ -40,7 +40,7 @@ def plan(before: Iterable[Object], after: Iterable[Object]) -> list[Step]:
     """
     old, new = ({o.key: o for o in objects} for objects in (before, after))
     gone = {key: o for key, o in old.items() if key not in new}
-    holders = {_holder(o) for o in gone.values() if isinstance(o, Bridge | Veth | Table)}
+    holders = {key for key, o in gone.items() if isinstance(o, Bridge | Veth | Table)}
     steps = [
         *((_rank("delete", o), str(k), o) for k, o in gone.items() if _held_by(o) not in holders),
         *((_rank("add", o), str(k), o) for k, o in new.items() if _is_missing(o, old.get(k))),
@@ -57,18 +57,15 @@ def _is_made(item: Object) -> bool:
     return isinstance(item, Veth) and item.made
 
 
-def _holder(item: Bridge | Veth | Table) -> str:
-    return item.family if isinstance(item, Table) else item.name
-
-
-def _held_by(item: Object) -> str | None:
+def _held_by(item: Object) -> tuple[object, ...] | None:
+    """Give the key of what takes the item along when it goes."""
     match item:
         case Address() | Sysctl() | Forwarding():
-            return item.device
+            return (Bridge.kind, item.device)
         case Hairpin():
-            return item.port
+            return (Veth.kind, item.port)
         case Element():
-            return item.family
+            return (Table.kind, item.family)
         case _:
             return None
 

@@ -1,6 +1,8 @@
 """The nftables rules and elements as text, and their listing as objects. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -9,6 +11,8 @@ from pyflat.dataplane.objects import Element, Table
 from pyflat.dataplane.plan import Step
 
 TABLE = "pyflat"
+
+_DECLARATION = re.compile(r"(?:set|map) (\w+) \{ type ([\w .]+)")
 
 
 def transaction(steps: Iterable[Step], mark: int) -> str:
@@ -53,7 +57,7 @@ def rules_of(listing: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _table(verb: str, family: str, mark: int) -> Iterator[str]:
     if verb == "add":
-        text = files("pyflat.dataplane").joinpath(f"{family}.nft").read_text()
+        text = _text(family)
         # Declared first, or the deletion would fail where there is none to replace.
         yield f"table {family} {TABLE} {{ }}"
         yield f"delete table {family} {TABLE}"
@@ -62,9 +66,27 @@ def _table(verb: str, family: str, mark: int) -> Iterator[str]:
         yield f"delete table {family} {TABLE}"
 
 
+@cache
+def _text(family: str) -> str:
+    return files("pyflat.dataplane").joinpath(f"{family}.nft").read_text()
+
+
+@cache
+def _types(family: str) -> Mapping[str, Sequence[str]]:
+    """Give the types of the words that match, for each set and map of a table."""
+    found = _DECLARATION.findall(_text(family))
+    return {name: [word.strip() for word in types.split(" . ")] for name, types in found}
+
+
 def _words(verb: str, element: Element) -> str:
-    match = " . ".join(element.match)
+    types = _types(element.family)[element.name]
+    match = " . ".join(map(_word, types, element.match))
     return f"{match} : {' . '.join(element.data)}" if verb == "add" and element.data else match
+
+
+def _word(kind: str, word: str) -> str:
+    # Without quotes an interface could be named like a word of nft's language, or a number.
+    return f'"{word}"' if kind == "ifname" else word
 
 
 def _read(value: Any) -> Iterator[str]:
