@@ -3,19 +3,22 @@
 PYTEST = .venv/bin/pytest
 MAKEFLAGS += --no-print-directory
 
-.PHONY: bench demo test test-quick test-all check format lock setup install clean
+.PHONY: bench demo test test-quick test-all sequences lab check format lock setup install clean
 
 demo: setup
 	@PYTHONPATH=contrib/lab .venv/bin/python contrib/demo.py
 
-test: check lab
+test: check lab sequences
 	@$(PYTEST) -m "not full" tests/netns tests/lab tests/docker
 
 test-quick: check lab
 	@$(PYTEST) -m "quick" tests/netns tests/lab tests/docker
 
-test-all: check lab
-	@$(PYTEST) tests/netns tests/lab tests/docker
+test-all: check lab sequences
+	@$(PYTEST) --engines 20.10,26.1,28.5 tests/netns tests/lab tests/docker
+
+sequences: setup
+	@PYFLAT_TEST_SEQUENCES=5000 $(PYTEST) --quiet tests/unit/test_pools_and_addresses.py
 
 check: setup
 	@.venv/bin/ruff format --check --quiet .

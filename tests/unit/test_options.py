@@ -66,7 +66,7 @@ def test_every_option_is_tried_here() -> None:
 def test_a_good_value_becomes_the_field(key: str, text: str, value: Any) -> None:
     options = parse_options({f"{PREFIX}{key}": text})
     field, _, part = OPTIONS[f"{PREFIX}{key}"].field.partition(".")
-    expected = replace(Family(), **{part: value}) if part else value
+    expected: Any = replace(Family(), **{part: value}) if part else value
     assert options == replace(NetworkOptions(), **{field: expected})
 
 
