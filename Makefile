@@ -15,7 +15,7 @@ test-quick: check lab
 	@$(PYTEST) -m "quick" tests/netns tests/lab tests/docker
 
 test-all: check lab sequences
-	@$(PYTEST) --engines 20.10,26.1,28.5 tests/netns tests/lab tests/docker
+	@$(PYTEST) tests/netns tests/lab tests/docker
 
 sequences: setup
 	@PYFLAT_TEST_SEQUENCES=5000 $(PYTEST) --quiet tests/unit/test_pools_and_addresses.py

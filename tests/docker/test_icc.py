@@ -10,8 +10,6 @@ from tests.docker.reach import INTERNET, pings, server_of
 
 from dockerlab import Lab
 
-pytestmark = pytest.mark.engine("28.5")
-
 SWITCHES = [f"net.bridge.bridge-nf-call-{program}" for program in ("iptables", "ip6tables")]
 
 
@@ -45,6 +43,7 @@ def test_neighbours_do_not_reach_each_other(
     assert not pings(one, f"{own}%eth0", wait=1)
 
 
+@pytest.mark.engine("28.5")
 def test_nor_by_way_of_the_gateway(pair: tuple[Container, Container], hooks: str) -> None:
     addresses = [[one.address("blue", version) for version in (4, 6)] for one in pair]
     for asker, others in zip(pair, reversed(addresses), strict=True):
@@ -63,6 +62,7 @@ def test_ports_that_they_publish_work_among_them(
         assert server_of(one, address, 81) == "one"
 
 
+@pytest.mark.engine("28.5")
 def test_host_and_outside_reach_them_as_they_reach_all_others(
     pair: tuple[Container, Container], docker: Docker, lab: Lab
 ) -> None:
@@ -75,6 +75,7 @@ def test_host_and_outside_reach_them_as_they_reach_all_others(
             assert server_of(lab.outside, outer, port) == name
 
 
+@pytest.mark.engine("28.5")
 def test_a_neighbour_of_a_network_without_the_label_is_reached(docker: Docker, driver: str) -> None:
     blue = docker.network("blue", *DUAL, *label("bridge.enable_icc", "true"), driver=driver)
     one, two = (docker.web(name, "--network", blue) for name in ("one", "two"))

@@ -39,12 +39,12 @@ def traces(name: str) -> list[str]:
     return [str(trace) for trace in (*groups, *spaces, *folders, *left)]
 
 
-@pytest.mark.parametrize("engine", ["20.10", "28.5"])
-def test_a_host_runs_the_engine_that_was_asked_for(name: str, engine: str) -> None:
-    with Lab.up(name, engine=engine, plugin=False) as lab:
+@pytest.mark.parametrize("version", ["20.10", "28.5"])
+def test_a_host_runs_the_engine_that_was_asked_for(name: str, version: str) -> None:
+    with Lab.up(name, engine=version, plugin=False) as lab:
         h1 = lab.host("h1")
-        version = h1.run("docker", "version", "--format", "{{.Server.Version}}", check=True)
-        assert version.stdout.startswith(f"{engine}.")
+        shown = h1.run("docker", "version", "--format", "{{.Server.Version}}", check=True)
+        assert shown.stdout.startswith(f"{version}.")
         assert h1.run("docker", "compose", "version").returncode == 0
 
 
