@@ -104,8 +104,8 @@ class Network:
     options: NetworkOptions = NetworkOptions()
 
     def index_keys(self) -> tuple[IndexKey, ...]:
-        """Index by interface name and by each address family in use."""
-        versions = {subnet.cidr.version for subnet in self.subnets}
+        """Index by bridge, pools, families that leave the host, and closed ports."""
+        versions = {subnet.cidr.version for subnet in self.subnets if not self.internal}
         families = (("family", str(version)) for version in sorted(versions))
         pools = (("addresses", subnet.pool) for subnet in self.subnets)
         quiet = () if self.options.icc else (("quiet",),)

@@ -184,7 +184,11 @@ def test_isolated_leaves_the_host_without_an_address_in_that_family(
 
 
 @pytest.mark.engine("28.5")
-def test_a_small_isolated_subnet_has_room_for_containers_alone(docker: Docker, driver: str) -> None:
+def test_a_small_isolated_subnet_has_room_for_containers_alone(
+    docker: Docker, driver: str, engine: str
+) -> None:
+    if engine != NEWEST:
+        pytest.skip("before Engine 28 an address is always set aside for the gateway")
     small = ("--subnet", "10.90.0.0/30")
     blue = docker.network("blue", "--internal", *small, *modes("isolated"), driver=driver)
     one, two = (docker.run(name, "--network", blue) for name in ("one", "two"))

@@ -41,6 +41,7 @@ def test_the_gateway_is_the_first_of_the_subnet_whatever_the_range(docker: Docke
     assert device_with(docker.host, "10.90.0.1").startswith("pf-")
 
 
+@pytest.mark.engine("28.5")
 def test_a_full_subnet_is_an_error_that_names_it_until_an_address_is_free(docker: Docker) -> None:
     blue = docker.network("blue", *OWN, "--subnet", SMALL)
     names = [f"c{number}" for number in range(2, 7)]
@@ -80,6 +81,7 @@ def test_an_address_once_asked_for_is_the_last_that_another_gets(docker: Docker)
     assert f"address 10.90.0.2 of pool {SMALL} is already given out" in error
 
 
+@pytest.mark.engine("28.5")
 def test_an_address_in_use_or_of_elsewhere_is_refused_by_name(docker: Docker) -> None:
     blue = docker.network("blue", *OWN, "--subnet", SUBNET)
     docker.run("one", "--network", blue, "--ip", "10.90.0.9")

@@ -36,7 +36,7 @@ def routes(lab: Lab) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("routes")
-@pytest.mark.parametrize("trusted", ["eth0", "other0:eth0", "other0"])
+@pytest.mark.parametrize("trusted", ["other0:eth0", "other0"])
 def test_published_ports_are_reached_directly_through_a_trusted_interface(
     docker: Docker, lab: Lab, driver: str, trusted: str
 ) -> None:
@@ -120,28 +120,27 @@ def test_a_binding_to_one_ipv4_address_is_no_binding_to_ipv6(
     assert closed(host, "127.0.0.1", 81)
 
 
-LABELS = [
-    label("bridge.trusted_host_interfaces", "eth0"),
-    label("bridge.inhibit_ipv4", "true"),
-    (*label("host_ipv4", "192.0.2.11"), *label("host_ipv6", "2001:db8:1::11")),
-    label("bridge.enable_ip_masquerade", "false"),
-    label("bridge.host_binding_ipv4", "127.0.0.1"),
-]
+LABELS = (
+    *label("bridge.trusted_host_interfaces", "eth0"),
+    *label("bridge.inhibit_ipv4", "true"),
+    *label("host_ipv4", "192.0.2.11"),
+    *label("host_ipv6", "2001:db8:1::11"),
+    *label("bridge.enable_ip_masquerade", "false"),
+    *label("bridge.host_binding_ipv4", "127.0.0.1"),
+)
 
 
 @pytest.mark.usefixtures("routes")
-@pytest.mark.parametrize("words", LABELS, ids=lambda words: words[1].partition("=")[0][19:])
-def test_an_internal_network_stays_internal(
-    docker: Docker, lab: Lab, driver: str, words: tuple[str, ...]
+def test_an_internal_network_stays_internal_under_all_of_them(
+    docker: Docker, lab: Lab, driver: str
 ) -> None:
-    blue = docker.network("blue", "--internal", *DUAL, *words, driver=driver)
+    blue = docker.network("blue", "--internal", *DUAL, *LABELS, driver=driver)
     web = docker.web("web", "--network", blue, "-p", "81:80")
     near = docker.run("near", "--network", blue)
     own = [web.address(blue, version) for version in FAMILIES]
     assert reached(near, *own) == own
     assert reached(near, *INTERNET.values()) == []
     assert reached(lab.outside, *own) == []
-    assert reached(docker.host, "127.0.0.1", port=81) == ["127.0.0.1"]  # the ping alone
     assert closed(docker.host, "127.0.0.1", 81)
 
 
@@ -179,9 +178,8 @@ def test_a_wrong_value_is_refused_with_what_is_allowed(
 
 def test_every_label_at_once_is_one_network_and_none_afterwards(docker: Docker) -> None:
     before = traces(docker.host)
-    words = [word for each in LABELS for word in each]
     blue = docker.network(
-        "blue", *DUAL, *words, *modes("nat-unprotected", "routed"),
+        "blue", *DUAL, *LABELS, *modes("nat-unprotected", "routed"),
         *label("bridge.name", "mybr"), *label("driver.mtu", "1400"),
         *label("container_iface_prefix", "lan"), *label("bridge.enable_icc", "false"),
     )  # fmt: skip
