@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterator
 
 import pytest
+from tests.conftest import NEWEST
 from tests.docker.client import Docker
 from tests.docker.starting import bare_lab, start
 from tests.docker.traces import assert_same, traces
@@ -25,9 +26,11 @@ def host(lab: Lab) -> Host:
 
 
 @pytest.fixture(scope="module", params=["pyflat", pytest.param("bridge", marks=pytest.mark.full)])
-def driver(host: Host, request: pytest.FixtureRequest) -> str:
+def driver(host: Host, engine: str, request: pytest.FixtureRequest) -> str:
     """The driver of a test's networks: where all is run, Docker's own has to behave the same."""
     if request.param == "bridge":
+        if engine != NEWEST:
+            pytest.skip("older ones lack labels, and IPv6 that is whole")
         # It would switch this on with its first IPv6 network, for good.
         host.run("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1", check=True)
     return str(request.param)

@@ -24,12 +24,6 @@ FAMILIES = (4, 6)
 FOREIGN = "10.92.0.0/24"
 
 
-@pytest.fixture(autouse=True)
-def _known(driver: str, engine: str) -> None:
-    if driver == "bridge" and engine != NEWEST:
-        pytest.skip("before Engine 28 Docker's own driver has no gateway modes")
-
-
 @pytest.fixture
 def routes(lab: Lab) -> Iterator[None]:
     """The outside machine knows the way to both subnets."""

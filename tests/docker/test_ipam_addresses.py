@@ -58,7 +58,7 @@ def test_a_full_subnet_is_an_error_that_names_it_until_an_address_is_free(docker
 
 
 @pytest.mark.engine("28.5")
-def test_two_prefixes_of_two_addresses_have_no_network_address(docker: Docker) -> None:
+def test_a_subnet_of_two_addresses_has_one_for_a_container(docker: Docker) -> None:
     blue = docker.network("blue", *OWN, "--subnet", "10.90.0.0/31")
     one = docker.run("one", "--network", blue)
     assert default_routes(one) == ["10.90.0.0"]

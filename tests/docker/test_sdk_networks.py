@@ -4,7 +4,6 @@ import pytest
 from docker.errors import APIError, NotFound
 from docker.types import IPAMConfig, IPAMPool
 from tests.docker.client import Docker
-from tests.docker.labels import label
 from tests.docker.links import link
 from tests.docker.sdk import BOTH_DRIVERS, Client, networks_of
 
@@ -57,7 +56,7 @@ def test_a_second_network_of_a_name_is_refused(client: Client, driver: str) -> N
 
 
 def test_properties_of_a_network_come_back_as_they_were_given(client: Client, driver: str) -> None:
-    options = {label("driver.mtu", "")[1].rstrip("="): "1400"}
+    options = {"com.docker.network.driver.mtu": "1400"}
     labels = {"colour": "blue", "empty": ""}
     blue = client.networks.create(
         "blue", driver=driver, options=options, labels=labels, attachable=True, internal=True

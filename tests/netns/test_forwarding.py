@@ -68,6 +68,8 @@ def test_without_a_network_nothing_is_forwarded(uplink: str, machine: Machine) -
     assert witness.elements("opened") == []
     machine.send(dockerd.create_network(INNER, "172.31.0.0/24", internal=True))
     assert switch(f"ipv4/conf/pf-{INNER[:12]}/forwarding") == "0"
+    assert switch(f"ipv4/conf/{uplink}/forwarding") == "0"
+    assert witness.elements("opened") == []
     assert host_wide() == ("0", "0")
 
 

@@ -149,4 +149,4 @@ def pair_of(item: Object) -> str:
 
 
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(max_examples=60, stateful_step_count=40)
+TestMachine.settings = settings(stateful_step_count=40)

@@ -27,7 +27,7 @@ class _Bit(click.ParamType[int]):
             number = value if isinstance(value, int) else int(value, 0)
         except ValueError:
             number = 0
-        if number.bit_count() != 1 or number >= 2**32:
+        if number.bit_count() != 1 or not 0 < number < 2**32:
             self.fail(f"{value!r} is not one bit of a 32-bit mark, as 0x20000000", param, ctx)
         return number
 
