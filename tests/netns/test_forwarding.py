@@ -6,6 +6,7 @@ import pytest
 from tests.support import dockerd, witness
 from tests.support.dockerd import docker_id
 from tests.support.machine import Machine
+from tests.support.namespaces import add_way_out
 
 from pyflat.dataplane.objects import Uplink
 
@@ -26,22 +27,9 @@ def host_wide() -> tuple[str, str]:
     return switch("ipv4/ip_forward"), switch("ipv6/conf/all/forwarding")
 
 
-def add_uplink(name: str, v4: str, v6: str) -> None:
-    """Make an interface with a default route of each family."""
-    witness.run("ip", "link", "add", name, "type", "veth", "peer", "name", f"{name}-peer")
-    for end in (name, f"{name}-peer"):
-        witness.run("ip", "link", "set", end, "up")
-    for address, gateway in ((f"{v4}.2/24", f"{v4}.1"), (f"{v6}::2/64", f"{v6}::1")):
-        family = "-6" if ":" in address else "-4"
-        witness.run("ip", family, "address", "add", address, "dev", name)
-        metric = str(100 + len(name))
-        route = (family, "route", "add", "default", "via", gateway, "dev", name, "metric", metric)
-        witness.run("ip", *route)
-
-
 @pytest.fixture
 def uplink(namespace: None) -> str:
-    add_uplink("up0", "10.99.0", "fd99")
+    add_way_out("up0", "10.99.0", "fd99")
     return "up0"
 
 
@@ -90,8 +78,8 @@ def test_a_host_that_forwards_anyway_is_not_closed_to_others(uplink: str, machin
 
 
 def test_all_ways_out_are_found(machine: Machine) -> None:
-    add_uplink("up0", "10.99.0", "fd99")
-    add_uplink("wlan0", "10.98.0", "fd98")
+    add_way_out("up0", "10.99.0", "fd99")
+    add_way_out("wlan0", "10.98.0", "fd98")
     witness.run("ip", "route", "add", "unreachable", "default", "metric", "4000")
     witness.run("ip", "-6", "route", "add", "blackhole", "default", "metric", "4000")
     found = {uplink.device for uplink in machine.kernel.surroundings().uplinks}
@@ -99,8 +87,8 @@ def test_all_ways_out_are_found(machine: Machine) -> None:
 
 
 def test_routes_over_several_hops_count_all_of_them(machine: Machine) -> None:
-    add_uplink("up0", "10.99.0", "fd99")
-    add_uplink("wlan0", "10.98.0", "fd98")
+    add_way_out("up0", "10.99.0", "fd99")
+    add_way_out("wlan0", "10.98.0", "fd98")
     witness.run("ip", "route", "flush", "default")
     witness.run("ip", "-6", "route", "flush", "default")
     hops = ("nexthop", "via", "10.99.0.1", "nexthop", "via", "10.98.0.1")
@@ -111,7 +99,7 @@ def test_routes_over_several_hops_count_all_of_them(machine: Machine) -> None:
 def test_a_way_out_that_comes_or_goes_is_followed(machine: Machine) -> None:
     machine.send(DUAL)
     assert witness.elements("uplinks") == []
-    add_uplink("up0", "10.99.0", "fd99")
+    add_way_out("up0", "10.99.0", "fd99")
     machine.engine.refresh()
     assert witness.elements("uplinks") == ["up0"]
     assert switch("ipv4/conf/up0/forwarding") == "1"

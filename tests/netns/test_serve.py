@@ -7,10 +7,12 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.support import dockerd, witness
 from tests.support.dockerd import docker_id
+from tests.support.namespaces import add_way_out
 from tests.support.serving import Serving, serving, workers_of
 
 LAN, WEB = docker_id("lan"), docker_id("web")
@@ -192,6 +194,24 @@ def test_a_state_that_cannot_be_read_ends_it_with_one_line(plugin: Serving, dama
             database.execute("PRAGMA user_version = 99")
     process = plugin.start()
     assert str(file) in refusal(process, status=4)
+
+
+def test_it_follows_routes_that_come_and_go(plugin: Serving) -> None:
+    plugin.up()
+    assert witness.elements("uplinks") == []
+    add_way_out("up0", "10.99.0", "fd99")
+    assert witness.eventually(lambda: witness.elements("uplinks") == ["up0"])
+    witness.run("ip", "link", "delete", "up0")
+    assert witness.eventually(lambda: witness.elements("uplinks") == [])
+
+
+def test_it_follows_a_host_that_starts_to_forward(plugin: Serving) -> None:
+    add_way_out("up0", "10.99.0", "fd99")
+    plugin.up()
+    plugin.send(RUNNING[0])
+    assert len(witness.elements("opened")) == 1
+    Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    assert witness.eventually(lambda: witness.elements("opened") == [])
 
 
 def test_unusable_settings_are_refused_before_anything_happens(plugin: Serving) -> None:

@@ -4,9 +4,10 @@ import contextlib
 import ctypes
 import os
 import secrets
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.support.witness import run
 
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -18,7 +19,7 @@ def fresh_namespace() -> Iterator[None]:
     with Path("/proc/thread-self/ns/net").open() as before:
         _check(_libc.unshare(_CLONE_NEWNET))
         try:
-            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+            run("ip", "link", "set", "lo", "up")
             yield
         finally:
             _check(_libc.setns(before.fileno(), _CLONE_NEWNET))
@@ -28,11 +29,24 @@ def fresh_namespace() -> Iterator[None]:
 def container_namespace() -> Iterator[str]:
     """Make a named namespace that interfaces can be moved to; it takes them along at its end."""
     name = f"pyflat-test-{secrets.token_hex(4)}"
-    subprocess.run(["ip", "netns", "add", name], check=True)
+    run("ip", "netns", "add", name)
     try:
         yield name
     finally:
-        subprocess.run(["ip", "netns", "delete", name], check=False)
+        run("ip", "netns", "delete", name, check=False)
+
+
+def add_way_out(name: str, v4: str, v6: str) -> None:
+    """Make an interface with a default route of each family, from the starts of its subnets."""
+    run("ip", "link", "add", name, "type", "veth", "peer", "name", f"{name}-peer")
+    for end in (name, f"{name}-peer"):
+        run("ip", "link", "set", end, "up")
+    for address, gateway in ((f"{v4}.2/24", f"{v4}.1"), (f"{v6}::2/64", f"{v6}::1")):
+        family = "-6" if ":" in address else "-4"
+        run("ip", family, "address", "add", address, "dev", name)
+        metric = str(100 + len(name))
+        route = (family, "route", "add", "default", "via", gateway, "dev", name, "metric", metric)
+        run("ip", *route)
 
 
 def _check(result: int) -> None:
