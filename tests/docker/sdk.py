@@ -2,11 +2,10 @@
 
 from typing import Any
 
+import docker as sdk
 import pytest
 from docker.models.containers import Container as SdkContainer
 from tests.docker.client import IDLE, Container, Docker
-
-import docker as sdk
 
 BOTH_DRIVERS = pytest.mark.parametrize(
     "driver", ["pyflat", "bridge"], indirect=True, scope="module"

@@ -4,6 +4,7 @@ import random
 import statistics
 
 import pytest
+
 from dockerbench.sampling import (
     Interval,
     Verdict,
