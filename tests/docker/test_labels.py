@@ -44,6 +44,7 @@ def test_published_ports_are_reached_directly_through_a_trusted_interface(
     blue = docker.network("blue", *DUAL, *words, driver=driver)
     web = docker.web("web", "--network", blue, "-p", "81:80")
     own = [web.address(blue, version) for version in FAMILIES]
+    assert server_of(lab.outside, docker.host.address6, 81) == "web"
     expected = [Answer("web", outer) for outer in OUTSIDE] if "eth0" in trusted else [None, None]
     assert [ask(lab.outside, address, 80, wait=1) for address in own] == expected
     with answering(web, 8080, "hidden"):
