@@ -22,7 +22,12 @@ def pair(docker: Docker, driver: str) -> tuple[Container, Container]:
     return one, two
 
 
-@pytest.fixture(params=["1", "0"], ids=["hooked", "unhooked"])
+@pytest.fixture(
+    params=[
+        pytest.param("1", id="hooked"),
+        pytest.param("0", id="unhooked", marks=pytest.mark.full),
+    ]
+)
 def hooks(pair: object, docker: Docker, request: pytest.FixtureRequest) -> Iterator[str]:
     """Whether bridged frames pass the firewall of routed ones, as dockerd mostly has it."""
     for switch in SWITCHES:
