@@ -220,18 +220,21 @@ def test_what_others_have_in_dockers_chain_stays_below_ours(namespace: None, pro
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "rules"),
     [
-        ("-F", "DOCKER-USER"),
-        ("-I", "DOCKER-USER", "1", "-j", "DROP"),
-        ("-A", "DOCKER-USER", *ACCEPT.split()[2:]),
+        ("-F DOCKER-USER", [ACCEPT]),
+        ("-I DOCKER-USER 1 -j DROP", [ACCEPT, "-A DOCKER-USER -j DROP"]),
+        ("-R DOCKER-USER 1 -j RETURN", [ACCEPT, "-A DOCKER-USER -j RETURN"]),
     ],
-    ids=" ".join,
 )
-def test_a_converge_mends_dockers_chain(machine: Machine, words: tuple[str, ...]) -> None:
-    witness.run("iptables", *words)
+def test_a_converge_mends_dockers_chain(machine: Machine, words: str, rules: list[str]) -> None:
+    witness.run("iptables", *words.split())
     machine.engine.converge()
-    rules = witness.rules("iptables", "DOCKER-USER")
-    assert rules[0] == ACCEPT
+    assert witness.rules("iptables", "DOCKER-USER") == rules
+
+
+def test_every_copy_of_our_rule_can_be_taken_back(machine: Machine) -> None:
+    witness.run("iptables", *ACCEPT.split())
+    witness.run("iptables", "-A", "DOCKER-USER", "-j", "RETURN")
     machine.apply([Step("delete", DockerAccept(family="ip"))])
-    assert ACCEPT not in witness.rules("iptables", "DOCKER-USER")
+    assert witness.rules("iptables", "DOCKER-USER") == ["-A DOCKER-USER -j RETURN"]

@@ -109,6 +109,14 @@ def test_a_way_out_that_comes_or_goes_is_followed(machine: Machine) -> None:
     assert machine.pending() == []
 
 
+def test_a_way_out_whose_name_would_mean_something_to_nft_harms_nothing(machine: Machine) -> None:
+    add_way_out('a"};b', "10.99.0", "fd99")
+    machine.engine.refresh()
+    machine.send(DUAL)
+    assert witness.elements("bridges") == [BRIDGE]
+    assert machine.pending() == []
+
+
 def test_a_named_way_out_counts_only_while_it_is_there(namespace: None) -> None:
     machine = Machine("tun0")
     machine.send(DUAL)

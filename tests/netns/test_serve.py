@@ -1,5 +1,6 @@
 """``pyflat serve`` as a process: how it starts, ends, is killed and comes back."""
 
+import fcntl
 import os
 import signal
 import socket
@@ -107,6 +108,16 @@ def test_hup_replaces_the_worker(plugin: Serving) -> None:
     assert witness.eventually(lambda: worker not in workers_of(master), 15)
     assert witness.eventually(plugin.answers)
     check_running(plugin)
+
+
+def test_a_worker_answers_nothing_before_its_predecessor_has_ended(plugin: Serving) -> None:
+    plugin.state.mkdir()
+    with (plugin.state / "worker.lock").open("w") as predecessor:
+        fcntl.flock(predecessor, fcntl.LOCK_EX)
+        master = plugin.start()
+        assert witness.eventually(lambda: workers_of(master) != [])
+        assert not witness.eventually(lambda: "inet pyflat" in witness.tables(), 2)
+    assert witness.eventually(plugin.answers)
 
 
 def test_after_a_kill_the_next_waits_for_the_orphaned_worker(plugin: Serving) -> None:
