@@ -18,7 +18,8 @@ from pyflat.dataplane.objects import Surroundings
 from pyflat.dataplane.plan import Step, plan
 from pyflat.driver.endpoints import drop_dead
 from pyflat.errors import BackendError, PyflatError
-from pyflat.model import Endpoint, Key, State
+from pyflat.model import Endpoint, Key
+from pyflat.state import State
 from pyflat.store.base import Store
 
 log = logging.getLogger(__name__)

@@ -1,23 +1,14 @@
-"""What pyflat knows: immutable records and the State that holds them.
+"""What pyflat knows, as immutable records."""
 
-A change is a function from State to State. ``State.put`` and ``State.drop`` give a new State
-and leave the old one whole (persistent maps: O(log n)), and note which records they touched,
-so that what follows a change costs only what the change is worth.
-"""
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import ClassVar, Self, TypeAlias, TypeVar, cast
-
-from immutables import Map
 from netaddr import IPAddress, IPNetwork
 
 from pyflat import naming
-from pyflat.errors import NotFound
 
 #: A fact under which a record can be found without a search, as ("address", network, ip).
 IndexKey: TypeAlias = tuple[str, ...]
-Index: TypeAlias = "Map[IndexKey, Map[str, None]]"
 
 
 class InterfaceAddress(IPNetwork):
@@ -73,7 +64,10 @@ class Family:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkOptions:
-    """Validated ``-o`` options; the defaults are those of Docker's bridge driver."""
+    """Validated ``-o`` options; the defaults are those of Docker's bridge driver.
+
+    ``ports`` says who publishes them: we (native), or dockerd through a bridge of its own (docker).
+    """
 
     bridge: str = ""
     mtu: int = 1500
@@ -83,6 +77,8 @@ class NetworkOptions:
     icc: bool = True
     trusted: tuple[str, ...] = ()
     inhibit_ipv4: bool = False
+    ports: str = "native"
+    antispoof: bool = False
     ipv4: Family = Family()
     ipv6: Family = Family()
 
@@ -104,12 +100,13 @@ class Network:
     options: NetworkOptions = NetworkOptions()
 
     def index_keys(self) -> tuple[IndexKey, ...]:
-        """Index by bridge, pools, families that leave the host, and closed ports."""
+        """Index by bridge, pools, families that leave the host, and filtered frames."""
         versions = {subnet.cidr.version for subnet in self.subnets if not self.internal}
         families = (("family", str(version)) for version in sorted(versions))
         pools = (("addresses", subnet.pool) for subnet in self.subnets)
-        quiet = () if self.options.icc else (("quiet",),)
-        return (("bridge", self.bridge), *families, *pools, *quiet)
+        filtered = self.options.antispoof or not self.options.icc
+        frames = (("filtered",),) if filtered else ()
+        return (("bridge", self.bridge), *families, *pools, *frames)
 
     def subnet_of(self, address: IPAddress) -> Subnet | None:
         """Give the subnet that holds ``address``."""
@@ -163,12 +160,18 @@ class Endpoint:
         return (("network", self.network), *holders)
 
 
+#: All addresses of the host, by family, and its own loopback address of IPv6.
+ANY = {4: IPAddress("0.0.0.0"), 6: IPAddress("::")}
+LOOPBACK6 = IPAddress("::1")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortBinding:
     """One port of the host that leads to one port of a container.
 
     ``host`` is an address of the host, or the family's unspecified address for all of them; None
     where there is no translation, and the container's port is opened to who is routed there.
+    Only behind ::1 may the container's address be of the other family.
     """
 
     protocol: str
@@ -251,75 +254,3 @@ RECORDS: dict[str, type[Record]] = {
 
 #: Names one record: its kind and its id.
 Key: TypeAlias = tuple[str, str]
-
-R = TypeVar("R", Network, Endpoint, Publication, Pool, AddressBlock)
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """All records, by kind and id, with an index over the facts they are looked up by."""
-
-    tables: Map[str, Map[str, Record]] = field(default_factory=Map)
-    index: Index = field(default_factory=Map)
-    touched: frozenset[Key] = frozenset()
-
-    def get(self, kind: type[R], identifier: str) -> R | None:
-        """Give a record or None."""
-        return cast("R | None", self.tables.get(kind.kind, Map()).get(identifier))
-
-    def require(self, kind: type[R], identifier: str) -> R:
-        """Give a record or raise NotFound."""
-        record = self.get(kind, identifier)
-        if record is None:
-            raise NotFound(f"{kind.kind} {identifier} is not known to pyflat")
-        return record
-
-    def lookup(self, key: Key) -> Record | None:
-        """Give the record that a key names, or None."""
-        return self.tables.get(key[0], Map()).get(key[1])
-
-    def all(self, kind: type[R]) -> Iterator[R]:
-        """Iterate over a kind, in no order."""
-        return cast("Iterator[R]", iter(self.tables.get(kind.kind, Map()).values()))
-
-    def ids(self, *index_key: str) -> Iterator[str]:
-        """Iterate over the ids of the records that carry an index key."""
-        return iter(self.index.get(index_key, Map()))
-
-    def put(self, record: Record) -> Self:
-        """Add a record, or replace the one of its kind and id."""
-        old = self.lookup((record.kind, record.id))
-        if old == record:
-            return self
-        table = self.tables.get(record.kind, Map()).set(record.id, record)
-        index = _index(_unindex(self.index, old), record)
-        return self._changed((record.kind, record.id), table, index)
-
-    def drop(self, kind: type[Record], identifier: str) -> Self:
-        """Remove a record; one that is not there is no change."""
-        old = self.lookup((kind.kind, identifier))
-        if old is None:
-            return self
-        table = self.tables[kind.kind].delete(identifier)
-        return self._changed((kind.kind, identifier), table, _unindex(self.index, old))
-
-    def settled(self) -> Self:
-        """Give the same State with nothing noted as touched."""
-        return replace(self, touched=frozenset())
-
-    def _changed(self, key: Key, table: Map[str, Record], index: Index) -> Self:
-        tables = self.tables.set(key[0], table)
-        return replace(self, tables=tables, index=index, touched=self.touched | {key})
-
-
-def _index(index: Index, record: Record) -> Index:
-    for key in record.index_keys():
-        index = index.set(key, index.get(key, Map()).set(record.id, None))
-    return index
-
-
-def _unindex(index: Index, record: Record | None) -> Index:
-    for key in record.index_keys() if record else ():
-        ids = index[key].delete(record.id) if record else Map()
-        index = index.set(key, ids) if ids else index.delete(key)
-    return index

@@ -51,6 +51,11 @@ def container_end(endpoint_id: str) -> str:
     return f"pe-{endpoint_id[:12]}"
 
 
+def link_local_of(mac: str) -> IPAddress:
+    """Give the link-local address that the kernel makes of a MAC (RFC 4291, appendix A)."""
+    return EUI(mac).ipv6_link_local()
+
+
 def mac_of_address(address: IPAddress) -> str:
     """Derive a locally administered MAC from an address, always the same one.
 

@@ -166,7 +166,15 @@ def test_a_missing_field_is_named(running: Plugin, path: str) -> None:
         (ports({"Proto": 6, "Port": 80, "HostIP": "10.0.0.1/8"}), "HostIP"),
         (ports({"Proto": 6, "Port": 80, "HostIP": "10.0.0.1 } ; flush ruleset"}), "HostIP"),
         (ports({"Proto": 6, "Port": 80, "HostIP": "fe80::1%eth0"}), "HostIP"),
-        (ports({"Proto": 6, "Port": 80, "HostIP": "::1"}), "no IPv6 address"),
+        *(
+            (
+                ports({"Proto": 6, "Port": 80, "HostIP": host}),
+                f"HostIP {host} is not an address that",
+            )
+            for host in ("224.0.0.1", "255.255.255.255", "ff02::1", "fe80::1")
+        ),
+        (ports({"Proto": 6, "Port": 80, "HostIP": "2001:db8::1"}), "no IPv6 address"),
+        (ports({"Proto": 17, "Port": 53, "HostIP": "::1"}), "on ::1: udp cannot be published"),
         (ports(*[dockerd.port("80:80")] * 2), "asked for twice"),
     ],
     ids=repr,

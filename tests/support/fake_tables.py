@@ -11,7 +11,7 @@ from pyflat.dataplane.objects import Element
 from pyflat.errors import BackendError
 
 _DECLARATION = re.compile(
-    r"^\s*(?:set|map) (?P<name>\w+) \{ type (?P<match>[^;:]+?)(?: : (?P<data>[^;]+))?;"
+    r"^\s*(?:set|map) (?P<name>\w+) \{ type(?:of)? (?P<match>[^;:]+?)(?: : (?P<data>[^;]+))?;"
     r"(?P<flags>.*)\}",
     re.MULTILINE,
 )
@@ -62,5 +62,14 @@ def check_element(item: Element, present: Iterable[Element]) -> None:
 def _overlap(one: Element, other: Element) -> bool:
     if one.match[:-1] != other.match[:-1]:
         return False
-    mine, theirs = IPNetwork(one.match[-1]), IPNetwork(other.match[-1])
-    return bool(mine in theirs or theirs in mine)
+    (low, high), (first, last) = _bounds(one.match[-1]), _bounds(other.match[-1])
+    return low <= last and first <= high
+
+
+def _bounds(word: str) -> tuple[int, int]:
+    """Give the first and last value of a subnet or of a range of ports."""
+    first, dash, last = word.partition("-")
+    if dash:
+        return int(first), int(last)
+    subnet = IPNetwork(word)
+    return subnet.first, subnet.last

@@ -14,8 +14,9 @@ from pyflat.dataplane.desired import desired_all
 from pyflat.dataplane.objects import Element, Object, Uplink
 from pyflat.engine import Engine
 from pyflat.errors import PyflatError
-from pyflat.model import Index, Record, State
+from pyflat.model import Record
 from pyflat.settings import Settings
+from pyflat.state import Index, State
 from pyflat.store.base import Store
 from pyflat.store.memory import MemoryStore
 

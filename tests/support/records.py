@@ -14,9 +14,9 @@ from pyflat.model import (
     PortBinding,
     Publication,
     Record,
-    State,
     Subnet,
 )
+from pyflat.state import State
 
 
 def network(

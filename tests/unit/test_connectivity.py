@@ -11,7 +11,8 @@ from tests.support.records import endpoint, network, state_of
 
 from pyflat.driver.connectivity import PortRequest, program, revoke
 from pyflat.errors import Conflict, Exhausted, InvalidRequest, NotFound
-from pyflat.model import Endpoint, NetworkOptions, Publication, State
+from pyflat.model import Endpoint, NetworkOptions, Publication
+from pyflat.state import State
 
 LAN = network("lan", "172.30.0.0/24", "fd00::/64")
 WEB = endpoint("web", LAN, "172.30.0.2/24", "fd00::2/64")
@@ -38,11 +39,13 @@ def publish(
     *requests: PortRequest,
     alive: Alive = lambda _: True,
     taken: frozenset[int] = frozenset(),
+    ipv6: bool = True,
 ) -> State:
     return program(
         state,
         identifier=of.id,
         requests=requests,
+        ipv6=ipv6,
         alive=alive,
         free=lambda protocol, host, port: port not in taken,
     )
@@ -65,10 +68,46 @@ def test_a_port_without_an_address_is_published_in_each_family_of_the_container(
 
 
 def test_a_port_with_an_address_is_published_there_only() -> None:
-    requests = (want(80, 8080, host="127.0.0.1"), want(53, 53, host="::1", proto="udp"))
+    requests = (want(80, 8080, host="127.0.0.1"), want(53, 53, host="2001:db8::1", proto="udp"))
     assert ports_of(publish(BASE, WEB, *requests), WEB) == {
         "tcp 127.0.0.1:8080 172.30.0.2:80",
-        "udp ::1:53 fd00::2:53",
+        "udp 2001:db8::1:53 fd00::2:53",
+    }
+
+
+@pytest.mark.parametrize(
+    ("own", "behind"),
+    [
+        (("172.30.0.4/24", "fd00::4/64"), "fd00::4"),
+        (("172.30.0.4/24",), "172.30.0.4"),
+        (("fd00::4/64",), "fd00::4"),
+    ],
+)
+def test_the_loopback_address_of_ipv6_leads_to_either_family_but_tcp_only(
+    own: tuple[str, ...], behind: str
+) -> None:
+    one = endpoint("one", LAN, *own)
+    state = state_of(LAN, one)
+    assert ports_of(publish(state, one, want(80, 8080, host="::1")), one) == {
+        f"tcp ::1:8080 {behind}:80"
+    }
+    for protocol in ("udp", "sctp"):
+        with pytest.raises(InvalidRequest, match=rf"53/{protocol} on ::1: .* 127\.0\.0\.1"):
+            publish(state, one, want(53, 53, host="::1", proto=protocol))
+
+
+def test_who_is_not_the_way_out_for_ipv6_leaves_its_addresses_alone() -> None:
+    requests = [want(80, 8080), want(80, 8081, host="2001:db8::1"), want(80, 8082, host="::1")]
+    assert ports_of(publish(BASE, WEB, *requests, ipv6=False), WEB) == {
+        "tcp 0.0.0.0:8080 172.30.0.2:80"
+    }
+
+
+def test_a_container_of_ipv6_alone_leaves_addresses_of_ipv4_to_its_other_network() -> None:
+    only6 = endpoint("only6", LAN, "fd00::4/64")
+    requests = [want(80, 8080), want(80, 8081, host="127.0.0.1")]
+    assert ports_of(publish(state_of(LAN, only6), only6, *requests), only6) == {
+        "tcp :::8080 fd00::4:80"
     }
 
 
@@ -157,7 +196,8 @@ def test_addresses_of_one_port_collide_as_sockets_do(held: str, wanted: str, col
             publish(state, DB, want(80, 8080, host=wanted))
     else:
         assert len(ports_of(publish(state, DB, want(80, 8080, host=wanted)), DB)) == 1
-    assert ports_of(publish(state, DB, want(80, 8080, host=wanted, proto="udp")), DB)
+    if wanted != "::1":
+        assert ports_of(publish(state, DB, want(80, 8080, host=wanted, proto="udp")), DB)
     assert ports_of(publish(state, DB, want(80, 8081, host=wanted)), DB)
 
 
@@ -219,7 +259,7 @@ REQUESTS = st.lists(
         st.integers(1, 9),
         st.integers(1, 4),
         st.sampled_from([0, 5, 6]),
-        st.sampled_from(["", "0.0.0.0", "127.0.0.1", "::", "::1"]),
+        st.sampled_from(["", "0.0.0.0", "127.0.0.1", "::", "2001:db8::1"]),
         st.sampled_from(["tcp", "udp"]),
     ),
     max_size=6,
@@ -257,6 +297,6 @@ def test_a_thousand_single_ports_ask_about_nobody_elses() -> None:
 
     state = publish(BASE, DB, *(want(80, number) for number in range(1, 1001)))
     requests = [want(80, number) for number in range(2001, 3001)]
-    state = program(state, identifier=WEB.id, requests=requests, alive=alive, free=free)
+    state = program(state, identifier=WEB.id, requests=requests, ipv6=True, alive=alive, free=free)
     assert len(ports_of(state, WEB)) == 2000
     assert asked == []

@@ -19,7 +19,8 @@ from pyflat.dataplane.objects import (
     Uplink,
     Veth,
 )
-from pyflat.model import InterfaceAddress, Network, NetworkOptions, Record, State, Subnet
+from pyflat.model import InterfaceAddress, Network, NetworkOptions, Record, Subnet
+from pyflat.state import State
 
 LAN = network("lan", "172.30.0.0/24", "fd00::/64", bridge="br-lan")
 WEB = endpoint("web", LAN, "172.30.0.2/24", "fd00::2/64")
@@ -129,13 +130,14 @@ def test_a_publication() -> None:
         Hairpin(port=PORT),
         Element(family="bridge", name="mirror", match=(PORT, PORT)),
         HostPort(protocol="tcp", host=IPAddress("0.0.0.0"), port=8080),
-        HostPort(protocol="tcp", host=IPAddress("::"), port=8080),
+        HostPort(protocol="tcp", host=IPAddress("::"), port=8080, relay=(IPAddress("fd00::2"), 80)),
         HostPort(protocol="tcp", host=IPAddress("127.0.0.1"), port=443),
-        HostPort(protocol="tcp", host=IPAddress("::1"), port=443),
+        HostPort(
+            protocol="tcp", host=IPAddress("::1"), port=443, relay=(IPAddress("fd00::2"), 8443)
+        ),
         element("anyport4", "tcp", "8080", data=("172.30.0.2", "80")),
         element("anyport6", "tcp", "8080", data=("fd00::2", "80")),
         element("port4", "tcp", "127.0.0.1", "443", data=("172.30.0.2", "8443")),
-        element("port6", "tcp", "::1", "443", data=("fd00::2", "8443")),
     }
 
 

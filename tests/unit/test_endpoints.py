@@ -11,7 +11,8 @@ from tests.support.records import binding, endpoint, network, publication, state
 
 from pyflat.driver import endpoints
 from pyflat.errors import Conflict, InvalidRequest, NotFound
-from pyflat.model import Endpoint, InterfaceAddress, State
+from pyflat.model import Endpoint, InterfaceAddress
+from pyflat.state import State
 
 LAN = network("lan", "172.30.0.0/24", "fd00::/64")
 WEB = endpoint("web", LAN, "172.30.0.2/24", "fd00::2/64")

@@ -14,7 +14,8 @@ from tests.support.stores import FailingStore
 from pyflat.dataplane.objects import Uplink
 from pyflat.engine import Engine
 from pyflat.errors import BackendError, Conflict
-from pyflat.model import Record, State
+from pyflat.model import Record
+from pyflat.state import State
 from pyflat.store.memory import MemoryStore
 
 LAN = network("lan", "172.30.0.0/24")

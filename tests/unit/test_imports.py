@@ -15,7 +15,7 @@ MODULES = {
 }
 
 #: Anybody may import these; they import each other downwards only.
-BOTTOM = ["pyflat.errors", "pyflat.naming", "pyflat.model"]
+BOTTOM = ["pyflat.errors", "pyflat.naming", "pyflat.model", "pyflat.state"]
 #: What else each part may import of pyflat, apart from itself.
 ALLOWED: dict[str, set[str]] = {
     "pyflat": set(),
@@ -40,8 +40,8 @@ LIBRARIES = {
     "gunicorn": {"pyflat.serve"},
     "sqlite3": {"pyflat.store.sqlite"},
     "click": {"pyflat.cli"},
-    "subprocess": {"pyflat.dataplane.docker_user"},
-    "ctypes": {"pyflat.dataplane.nftables"},
+    "subprocess": {"pyflat.dataplane.docker_user", "pyflat.dataplane.relay"},
+    "ctypes": {"pyflat.dataplane.nftables", "pyflat.dataplane.relay_exec"},
 }
 
 

@@ -18,7 +18,8 @@ from tests.support.records import (
 )
 
 from pyflat.errors import NotFound
-from pyflat.model import Endpoint, Key, Network, Record, State, overlap
+from pyflat.model import Endpoint, Key, Network, Record, overlap
+from pyflat.state import State
 
 LAN = network("lan", "172.30.0.0/24", "fd00::/64")
 LAN_INTERNAL = network("lan", "172.30.0.0/24", internal=True)

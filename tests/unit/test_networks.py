@@ -10,7 +10,8 @@ from tests.support.records import binding, endpoint, network, publication, state
 
 from pyflat.driver.networks import create_network, delete_network
 from pyflat.errors import Conflict, InvalidRequest
-from pyflat.model import InterfaceAddress, Network, State, Subnet
+from pyflat.model import InterfaceAddress, Network, Subnet
+from pyflat.state import State
 
 LAN = network("lan", "172.30.0.0/24")
 WEB = endpoint("web", LAN, "172.30.0.2/24")

@@ -17,7 +17,8 @@ from pyflat.ipam.pools import (
     release_pool,
     request_pool,
 )
-from pyflat.model import AddressBlock, InterfaceAddress, Pool, State
+from pyflat.model import AddressBlock, InterfaceAddress, Pool
+from pyflat.state import State
 
 SEQUENCES = int(os.environ.get("PYFLAT_TEST_SEQUENCES", "300"))
 SOURCES = (

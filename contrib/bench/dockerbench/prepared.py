@@ -8,7 +8,8 @@ from pathlib import Path
 from netaddr import IPNetwork
 
 from pyflat.ipam.pools import request_pool
-from pyflat.model import AddressBlock, Pool, State
+from pyflat.model import AddressBlock, Pool
+from pyflat.state import State
 from pyflat.store.sqlite import SqliteStore
 
 SPACE = "PyflatLocal"

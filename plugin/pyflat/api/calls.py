@@ -7,7 +7,8 @@ from typing import Any, Protocol, TypeAlias
 from netaddr import IPAddress, IPNetwork
 
 from pyflat.api.messages import Request
-from pyflat.model import Endpoint, State
+from pyflat.model import Endpoint
+from pyflat.state import State
 
 Answer: TypeAlias = Mapping[str, Any]
 Result: TypeAlias = tuple[State, Answer]

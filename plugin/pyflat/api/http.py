@@ -12,7 +12,7 @@ from pyflat.api.codec import decode, encode
 from pyflat.api.messages import Request
 from pyflat.errors import PyflatError
 from pyflat.ipam.pools import Source
-from pyflat.model import State
+from pyflat.state import State
 
 log = logging.getLogger(__name__)
 

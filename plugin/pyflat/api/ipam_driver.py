@@ -11,7 +11,7 @@ from pyflat.driver import endpoints
 from pyflat.errors import InvalidRequest
 from pyflat.ipam.addresses import release_address, request_address
 from pyflat.ipam.pools import Source, free_subnet, read_lease, release_pool, request_pool
-from pyflat.model import State
+from pyflat.state import State
 
 LOCAL, GLOBAL = "PyflatLocal", "PyflatGlobal"
 

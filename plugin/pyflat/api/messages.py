@@ -11,6 +11,7 @@ from msgspec import Struct
 
 GENERIC = "com.docker.network.generic"
 INTERNAL = "com.docker.network.internal"
+NO_IPV6 = "com.docker.network.driver.private.no_proxy_6to4"
 PORT_MAP = "com.docker.network.portmap"
 ADDRESS_TYPE = "RequestAddressType"
 GATEWAY = "com.docker.network.gateway"

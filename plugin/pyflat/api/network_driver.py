@@ -1,5 +1,7 @@
 """NetworkDriver.*: each method as a change of State."""
 
+from netaddr import IPAddress
+
 from pyflat.api import messages
 from pyflat.api.calls import Answer, Method, Result, World
 from pyflat.api.codec import mac_address, option, plain_address, subnet_address
@@ -7,10 +9,13 @@ from pyflat.driver import connectivity, endpoints, networks
 from pyflat.driver.connectivity import PortRequest
 from pyflat.driver.options import parse_options
 from pyflat.errors import InvalidRequest
-from pyflat.model import Endpoint, Network, State, Subnet
+from pyflat.model import Endpoint, Network, Subnet
+from pyflat.state import State
 
 #: IANA protocol numbers, as moby's libnetwork/types sends them.
 PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
+
+_BROADCAST = IPAddress("255.255.255.255")
 
 
 def _capabilities(state: State, _: messages.Request, __: World) -> Result:
@@ -104,6 +109,9 @@ def _program(state: State, request: messages.ProgramExternalConnectivity, world:
         state,
         identifier=request.EndpointID,
         requests=[_port_request(binding, world.ephemeral()) for binding in bindings],
+        # Said of the IPv4 gateway where another endpoint is the IPv6 gateway (moby
+        # libnetwork/drivers/remote/driver.go).
+        ipv6=not option(request.Options, messages.NO_IPV6, bool, False),
         alive=world.alive,
         free=world.free,
     )
@@ -140,7 +148,7 @@ def _subnet(data: messages.IPAMData) -> Subnet:
 
 
 def _gateways(network: Network, endpoint: Endpoint) -> Answer:
-    if network.internal:
+    if network.internal or network.options.ports == "docker":
         return {}
     families = {4: "Gateway", 6: "GatewayIPv6"}
     gateways = {
@@ -161,6 +169,14 @@ def _port_request(binding: messages.PortBinding, ephemeral: range) -> PortReques
     return PortRequest(
         protocol=protocol,
         container_port=binding.Port,
-        host=plain_address("HostIP", binding.HostIP) if binding.HostIP else None,
+        host=_host_address(binding.HostIP) if binding.HostIP else None,
         host_ports=range(first, last + 1) if first else ephemeral,
     )
+
+
+def _host_address(text: str) -> IPAddress:
+    address = plain_address("HostIP", text)
+    scoped = address.version == 6 and address.is_link_local()
+    if scoped or address.is_multicast() or address == _BROADCAST:
+        raise InvalidRequest(f"HostIP {text} is not an address that ports can be published on")
+    return address

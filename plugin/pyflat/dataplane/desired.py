@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from netaddr import IPAddress, IPNetwork
 
 from pyflat import naming
+from pyflat.dataplane.mappings import mappings
 from pyflat.dataplane.objects import (
     Address,
     Bridge,
@@ -23,9 +24,8 @@ from pyflat.dataplane.objects import (
     Uplink,
     Veth,
 )
-from pyflat.model import Endpoint, Key, Network, PortBinding, Publication, State
-
-ANY = {IPAddress("0.0.0.0"), IPAddress("::")}
+from pyflat.model import ANY, LOOPBACK6, Endpoint, Key, Network, PortBinding, Publication
+from pyflat.state import State
 
 
 def desired(state: State, keys: Iterable[Key], uplinks: Iterable[Uplink]) -> set[Object]:
@@ -54,7 +54,7 @@ def _shared(state: State, uplinks: Iterable[Uplink]) -> Iterator[Object]:
     yield DockerAccept(family="ip")
     yield DockerAccept(family="ip6")
     # The hooks of the bridge family see the frames of every bridge of the host.
-    if state.tables.get(Publication.kind) or any(state.ids("quiet")):
+    if state.tables.get(Publication.kind) or any(state.ids("filtered")):
         yield Table(family="bridge")
     for uplink in uplinks:
         yield _element("uplinks", uplink.device)
@@ -142,20 +142,36 @@ def _endpoint(state: State, endpoint: Endpoint) -> Iterator[Object]:
         made=endpoint.sandbox is not None,
     )
     if not network.options.icc:
-        yield Element(family="bridge", name="quiet", match=(endpoint.host_end,))
+        yield _frames("quiet", endpoint.host_end)
+    if network.options.antispoof:
+        yield from _guard(endpoint)
+
+
+def _guard(endpoint: Endpoint) -> Iterator[Element]:
+    """Give the MAC and the addresses that the container may send from."""
+    own = (endpoint.host_end, endpoint.mac)
+    yield _frames("guarded", endpoint.host_end)
+    yield _frames("mac", *own)
+    addresses = [address.ip for address in endpoint.addresses]
+    if endpoint.address(6):
+        addresses.append(naming.link_local_of(endpoint.mac))
+    for address in addresses:
+        yield _frames(f"allow{address.version}", *own, str(address))
+        if address.version == 6:
+            yield _frames("target6", *own, f"{int(address):#034x}")
 
 
 def _publication(state: State, publication: Publication) -> Iterator[Object]:
     port = naming.host_end(publication.id)
     network = state.require(Network, state.require(Endpoint, publication.id).network)
     yield Hairpin(port=port)
-    yield Element(family="bridge", name="mirror", match=(port, port))
+    yield _frames("mirror", port, port)
+    yield from mappings(publication.bindings)
     for binding in publication.bindings:
         if binding.host is None:
             yield _opening("routed", binding)
         else:
-            yield HostPort(protocol=binding.protocol, host=binding.host, port=binding.host_port)
-            yield _mapping(binding, binding.host)
+            yield _held(binding, binding.host)
             if network.options.trusted:
                 yield _opening("direct", binding)
 
@@ -165,13 +181,15 @@ def _opening(name: str, binding: PortBinding) -> Element:
     return _element(f"{name}{binding.container.version}", *words)
 
 
-def _mapping(binding: PortBinding, host: IPAddress) -> Element:
-    version, protocol, port = host.version, binding.protocol, str(binding.host_port)
-    data = (str(binding.container), str(binding.container_port))
-    if host in ANY:
-        return _element(f"anyport{version}", protocol, port, data=data)
-    return _element(f"port{version}", protocol, str(host), port, data=data)
+def _held(binding: PortBinding, host: IPAddress) -> HostPort:
+    relayed = binding.protocol == "tcp" and host in {LOOPBACK6, ANY[6]}
+    target = (binding.container, binding.container_port) if relayed else None
+    return HostPort(protocol=binding.protocol, host=host, port=binding.host_port, relay=target)
 
 
 def _element(name: str, *match: str, data: tuple[str, ...] = ()) -> Element:
     return Element(family="inet", name=name, match=match, data=data)
+
+
+def _frames(name: str, *match: str) -> Element:
+    return Element(family="bridge", name=name, match=match)

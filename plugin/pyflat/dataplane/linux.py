@@ -107,7 +107,7 @@ class LinuxKernel:
     def _apply(self, batch: Sequence[Step]) -> None:
         if _is_firewall(batch[0]):
             self._tables.apply(batch)
-            ports = [port for step in batch if (port := _udp_port(step.object))]
+            ports = [port for step in batch for port in _udp_ports(step.object)]
             if ports:
                 self._background.submit(_forget, ports)
             return
@@ -131,23 +131,18 @@ def _is_firewall(step: Step) -> bool:
     return isinstance(step.object, Table | Element)
 
 
-def _udp_port(item: Object) -> Udp | None:
+def _udp_ports(item: Object) -> Iterator[Udp]:
+    """Give the UDP ports that an element of one of the maps publishes."""
     match item:
-        case Element(name="port4" | "port6", match=("udp", host, port), data=(container, inner)):
-            return _udp(IPAddress(host), port, container, inner)
-        case Element(name="anyport4" | "anyport6", match=("udp", port), data=(container, inner)):
-            return _udp(None, port, container, inner)
-        case _:
-            return None
-
-
-def _udp(host: IPAddress | None, port: str, container: str, inner: str) -> Udp:
-    return Udp(
-        host=host,
-        host_port=int(port),
-        container=IPAddress(container),
-        container_port=int(inner),
-    )
+        case Element(match=("udp", *host, ports), data=(container, *inner)):
+            first, _, last = ports.partition("-")
+            for port in range(int(first), int(last or first) + 1):
+                yield Udp(
+                    host=IPAddress(host[0]) if host else None,
+                    host_port=port,
+                    container=IPAddress(container),
+                    container_port=int(inner[0]) if inner else port,
+                )
 
 
 def _forget(ports: Sequence[Udp]) -> None:

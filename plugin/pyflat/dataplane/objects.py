@@ -32,7 +32,11 @@ class Made:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostPort(Made):
-    """A port of the host that is held, so that nobody else can take it."""
+    """A port of the host that is held, so that nobody else can take it.
+
+    ``relay`` is the container's address and port that connections to ::1 are relayed to: the
+    kernel cannot translate them.
+    """
 
     kind: ClassVar[str] = "port"
     rank: ClassVar[int] = 0
@@ -41,6 +45,7 @@ class HostPort(Made):
     protocol: str
     host: IPAddress
     port: int
+    relay: tuple[IPAddress, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from pyflat.dataplane.plan import Step
 
 TABLE = "pyflat"
 
-_DECLARATION = re.compile(r"(?:set|map) (\w+) \{ type ([\w .]+)")
+_DECLARATION = re.compile(r"(?:set|map) (\w+) \{ type(?:of)? ([\w .@,]+)")
 
 
 def transaction(steps: Iterable[Step], mark: int) -> str:
@@ -86,7 +86,7 @@ def _words(verb: str, element: Element) -> str:
 
 def _word(kind: str, word: str) -> str:
     # Without quotes an interface could be named like a word of nft's language, or a number.
-    return f'"{word}"' if kind == "ifname" else word
+    return f'"{word}"' if kind in {"ifname", "iifname"} else word
 
 
 def _read(value: Any) -> Iterator[str]:
@@ -96,6 +96,8 @@ def _read(value: Any) -> Iterator[str]:
                 yield from _read(part)
         case {"prefix": {"addr": address, "len": length}}:
             yield f"{address}/{length}"
+        case {"range": [first, last]}:
+            yield f"{first}-{last}"
         case {"elem": {"val": inner}}:
             yield from _read(inner)
         case _:

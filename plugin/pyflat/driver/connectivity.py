@@ -1,6 +1,6 @@
 """ProgramExternalConnectivity and RevokeExternalConnectivity: published ports."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -11,15 +11,14 @@ from netaddr import IPAddress
 
 from pyflat.driver.endpoints import Alive, bury
 from pyflat.errors import Conflict, Exhausted, InvalidRequest
-from pyflat.model import Endpoint, Network, PortBinding, Publication, State
+from pyflat.model import ANY, LOOPBACK6, Endpoint, Network, PortBinding, Publication
+from pyflat.state import State
 
 #: Tells whether a port of the host could be bound: protocol, host address, port.
 Free = Callable[[str, IPAddress, int], bool]
 
 #: A host address, None where nothing is translated, and the container's address.
 Pair: TypeAlias = tuple[IPAddress | None, IPAddress]
-
-ANY = {4: IPAddress("0.0.0.0"), 6: IPAddress("::")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,23 +41,32 @@ class PortRequest:
 
 
 def program(
-    state: State, *, identifier: str, requests: Iterable[PortRequest], alive: Alive, free: Free
+    state: State,
+    *,
+    identifier: str,
+    requests: Iterable[PortRequest],
+    ipv6: bool,
+    alive: Alive,
+    free: Free,
 ) -> State:
     """Publish exactly the requested ports of an endpoint; what it had published is replaced.
 
-    An internal network publishes nothing. Raises NotFound for an unknown endpoint, Conflict for
-    a port that a living endpoint holds, Exhausted when no port of a range is free.
+    Without ``ipv6`` the container has another way out for it, and ports of the host's IPv6
+    addresses are left to that. An internal network publishes nothing. Raises NotFound for an
+    unknown endpoint, InvalidRequest for what cannot be published, Conflict for a port that a
+    living endpoint holds, Exhausted when no port of a range is free.
     """
     endpoint = state.require(Endpoint, identifier)
     network = state.require(Network, endpoint.network)
     # Single ports first, lest one of a range takes them.
     requests = () if network.internal else sorted(requests, key=lambda r: len(r.host_ports))
+    versions = (4, 6) if ipv6 else (4,)
     alive = cache(alive)
     old = state.get(Publication, identifier)
     state = state.drop(Publication, identifier)
     own: dict[tuple[str, int], tuple[PortBinding, ...]] = {}
     for request in requests:
-        pairs = tuple(_pairs(network, endpoint, request))
+        pairs = tuple(_pairs(network, endpoint, request, versions))
         if not pairs:
             continue
         hosts = [host for host, _ in pairs if host is not None]
@@ -76,19 +84,34 @@ def revoke(state: State, identifier: str) -> State:
     return state.drop(Publication, identifier)
 
 
-def _pairs(network: Network, endpoint: Endpoint, request: PortRequest) -> Iterator[Pair]:
+def _pairs(
+    network: Network, endpoint: Endpoint, request: PortRequest, versions: Collection[int]
+) -> Iterator[Pair]:
     """Give (host address, container address) of each family the request is served in."""
     host = request.host if request.host is not None else _default_host(network)
-    for version in (4, 6) if host is None else (host.version,):
+    asked = (4, 6) if host is None else (host.version,)
+    for version in (version for version in asked if version in versions):
         container = endpoint.address(version)
+        if host == LOOPBACK6:
+            container = _behind_loopback(endpoint, request)
         if container is not None:
-            routed = network.options.family(version).mode == "routed"
+            routed = network.options.family(container.version).mode == "routed"
             yield (None if routed else ANY[version] if host is None else host), container
-        elif request.host is not None:
+        elif request.host is not None and version == 6:
             raise InvalidRequest(
                 f"port {request} on {request.host}: the container has no "
-                f"IPv{version} address in network {network.id[:12]}"
+                f"IPv6 address in network {network.id[:12]}"
             )
+
+
+def _behind_loopback(endpoint: Endpoint, request: PortRequest) -> IPAddress | None:
+    """Give the address that ::1 leads to: connections are relayed there, of either family."""
+    if request.protocol != "tcp":
+        raise InvalidRequest(
+            f"port {request} on ::1: {request.protocol} cannot be published there, only tcp; "
+            "publish it on 127.0.0.1 or on an address of the host"
+        )
+    return endpoint.address(6) or endpoint.address(4)
 
 
 def _default_host(network: Network) -> IPAddress | None:

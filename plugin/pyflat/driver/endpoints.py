@@ -8,7 +8,8 @@ from netaddr import IPAddress
 from pyflat import naming
 from pyflat.errors import Conflict, InvalidRequest
 from pyflat.ipam.addresses import release_address
-from pyflat.model import Endpoint, InterfaceAddress, Network, Publication, State
+from pyflat.model import Endpoint, InterfaceAddress, Network, Publication
+from pyflat.state import State
 
 #: Tells whether a container still stands behind an endpoint. A killed dockerd never says that
 #: an endpoint is gone, but comes back and asks for its address and ports under a new id.

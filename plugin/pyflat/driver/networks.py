@@ -7,7 +7,8 @@ from pyflat import naming
 from pyflat.driver import endpoints
 from pyflat.driver.options import parse_options
 from pyflat.errors import Conflict, InvalidRequest
-from pyflat.model import Network, State, Subnet, overlap
+from pyflat.model import Network, Subnet, overlap
+from pyflat.state import State
 
 #: The kernel takes IPv6 away from an interface of a smaller MTU (RFC 8200, section 5).
 IPV6_MTU = 1280

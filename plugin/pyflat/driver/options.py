@@ -64,8 +64,8 @@ def _address(version: Literal[4, 6], text: str) -> IPAddress:
         raise ValueError(text) from error
 
 
-def _gateway_mode(text: str) -> str:
-    if text not in GATEWAY_MODES:
+def _one_of(words: tuple[str, ...], text: str) -> str:
+    if text not in words:
         raise ValueError(text)
     return text
 
@@ -77,6 +77,10 @@ def _interfaces(text: str) -> tuple[str, ...]:
 #: Docker's gateway modes (moby libnetwork/drivers/bridge, gwMode).
 GATEWAY_MODES = ("nat", "nat-unprotected", "routed", "isolated")
 _MODES_TEXT = ", ".join(GATEWAY_MODES[:-1]) + " or, of an internal network, " + GATEWAY_MODES[-1]
+
+#: Who publishes the ports of a network's containers.
+PORTS = ("native", "docker")
+
 
 #: Every option that pyflat acts on.
 OPTIONS: Mapping[str, Option] = {
@@ -130,15 +134,27 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "com.docker.network.bridge.gateway_mode_ipv4": Option(
         field="ipv4.mode",
-        parse=_gateway_mode,
+        parse=partial(_one_of, GATEWAY_MODES),
         allowed=_MODES_TEXT,
         meaning="how IPv4 reaches the outside, and is reached from there",
     ),
     "com.docker.network.bridge.gateway_mode_ipv6": Option(
         field="ipv6.mode",
-        parse=_gateway_mode,
+        parse=partial(_one_of, GATEWAY_MODES),
         allowed=_MODES_TEXT,
         meaning="how IPv6 reaches the outside, and is reached from there",
+    ),
+    "antispoof": Option(
+        field="antispoof",
+        parse=_boolean,
+        allowed="true or false",
+        meaning="whether a container can send only from its own MAC and addresses",
+    ),
+    "ports": Option(
+        field="ports",
+        parse=partial(_one_of, PORTS),
+        allowed="native or docker",
+        meaning="native: pyflat publishes ports; docker: dockerd does, through docker_gwbridge",
     ),
     "com.docker.network.host_ipv4": Option(
         field="ipv4.source",

@@ -4,7 +4,8 @@ from netaddr import IPAddress, IPNetwork
 
 from pyflat.errors import Conflict, Exhausted, InvalidRequest
 from pyflat.ipam.pools import Lease
-from pyflat.model import AddressBlock, InterfaceAddress, Pool, State
+from pyflat.model import AddressBlock, InterfaceAddress, Pool
+from pyflat.state import State
 
 SIZE = AddressBlock.SIZE
 _FULL = b"\xff" * (SIZE // 8)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from netaddr import AddrFormatError, IPNetwork
 
 from pyflat.errors import Conflict, Exhausted, InvalidRequest, NotFound
-from pyflat.model import AddressBlock, Pool, State, overlap, pool_id
+from pyflat.model import AddressBlock, Pool, overlap, pool_id
+from pyflat.state import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
