@@ -9,6 +9,7 @@ from flask import Flask
 from pyflat.api.http import create_http
 from pyflat.dataplane.linux import LinuxKernel
 from pyflat.dataplane.watch import Watch
+from pyflat.deadline import Deadline
 from pyflat.engine import Engine
 from pyflat.report.http import add_reports
 from pyflat.settings import Settings
@@ -31,6 +32,7 @@ def create_app(settings: Settings) -> Flask:
     watch.start()
     app = create_http(engine, settings.pools)
     add_reports(app, engine)
+    app.wsgi_app = Deadline(app.wsgi_app)  # type: ignore[method-assign]
     app.extensions["pyflat"] = engine
     app.extensions["pyflat-lock"] = lock  # open as long as the process: its end unlocks it
     return app

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import fcntl
 import logging
+import os
 import socket
 import sys
 import time
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.systemd import listen_fds, sd_notify
 
 from pyflat import __version__
+from pyflat.deadline import Worker
 from pyflat.errors import PyflatError, StartupError
 from pyflat.settings import Settings
 
@@ -24,6 +27,8 @@ log = logging.getLogger("pyflat")
 
 #: Seconds to wait for a predecessor that is about to end.
 PATIENCE = 5.0
+#: Seconds between two looks for requests that take too long.
+CHECK = 5.0
 
 _CAP_NET_ADMIN = 12  # linux/capability.h
 _APP_LOAD_ERROR = 4  # gunicorn.arbiter: the master ends too, with this status
@@ -37,7 +42,8 @@ def serve(settings: Settings) -> None:
     logging.getLogger("gunicorn.error").addFilter(_says_more)
     _check_rights()
     with _alone(settings.state_dir):
-        _clear_socket(settings.socket)
+        if not _has_socket():
+            _clear_socket(settings.socket)
         _Server(settings).run()
 
 
@@ -46,6 +52,8 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no t
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        # gunicorn's master would say that it is ready before the worker is.
+        self._notify_socket = os.environ.pop("NOTIFY_SOCKET", None)
         super().__init__()
 
     def load_config(self) -> None:
@@ -54,7 +62,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no t
             "bind": f"unix:{self._settings.socket}",
             "umask": 0o077,
             "workers": 1,  # one process owns State
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "threads": 16,
             # An idle connection that we close could meet a request of dockerd's, which it would
             # send again without its body: so no connection is ever idle.
@@ -79,8 +87,25 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no t
             log.critical("%s", error)
             sys.exit(_APP_LOAD_ERROR)
 
-    def _ready(self, _: object) -> None:
-        log.info("pyflat %s listens on %s", __version__, self._settings.socket)
+    def _ready(self, worker: Any) -> None:
+        (listener,) = worker.sockets
+        log.info("pyflat %s listens on %s", __version__, listener.getsockname())
+        if self._notify_socket is not None:
+            os.environ["NOTIFY_SOCKET"] = self._notify_socket
+        sd_notify("READY=1", log)
+        deadline = worker.app.callable.wsgi_app
+        deadline.watch(lambda: sd_notify("WATCHDOG=1", log), _interval())
+
+
+def _has_socket() -> bool:
+    """Say whether systemd has made the socket, and removes it (sd_listen_fds(3))."""
+    return bool(listen_fds(unset_environment=False))
+
+
+def _interval() -> float:
+    """Give the seconds between two signs of life: half of what systemd waits for."""
+    limit = int(os.environ.get("WATCHDOG_USEC", 0)) / 1e6
+    return min(limit / 2 or CHECK, CHECK)
 
 
 def _says_more(record: logging.LogRecord) -> bool:

@@ -27,18 +27,19 @@ ALLOWED: dict[str, set[str]] = {
     "pyflat.engine": {"pyflat.store", "pyflat.dataplane", "pyflat.driver.endpoints"},
     "pyflat.report": {"pyflat.dataplane"},
     "pyflat.settings": {"pyflat.ipam.pools"},
+    "pyflat.deadline": set(),
     "pyflat.app": {
-        *("pyflat.api", "pyflat.dataplane", "pyflat.engine"),
+        *("pyflat.api", "pyflat.dataplane", "pyflat.deadline", "pyflat.engine"),
         *("pyflat.report", "pyflat.settings", "pyflat.store"),
     },
-    "pyflat.serve": {"pyflat", "pyflat.app", "pyflat.settings"},
+    "pyflat.serve": {"pyflat", "pyflat.app", "pyflat.deadline", "pyflat.settings"},
     "pyflat.cli": {"pyflat", "pyflat.ipam.pools", "pyflat.serve", "pyflat.settings"},
 }
 #: Libraries that only these modules know of.
 LIBRARIES = {
     "pyroute2": {"pyflat.dataplane.netlink", "pyflat.dataplane.reaper"},
     "flask": {"pyflat.api.http", "pyflat.app", "pyflat.report.http", "pyflat.serve"},
-    "gunicorn": {"pyflat.serve"},
+    "gunicorn": {"pyflat.deadline", "pyflat.serve"},
     "sqlite3": {"pyflat.store.sqlite"},
     "click": {"pyflat.cli", "pyflat.cli.plan"},
     "subprocess": {"pyflat.dataplane.docker_user", "pyflat.dataplane.relay"},

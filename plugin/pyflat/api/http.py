@@ -5,16 +5,20 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
 
 from pyflat.api import ipam_driver, network_driver
 from pyflat.api.calls import Answer, Engine, Method, Result, World
 from pyflat.api.codec import decode, encode
 from pyflat.api.messages import Request
-from pyflat.errors import PyflatError
+from pyflat.errors import InvalidRequest, PyflatError
 from pyflat.ipam.pools import Source
 from pyflat.state import State
 
 log = logging.getLogger(__name__)
+
+#: Bytes of a request; some 60 000 published ports are 16 MB.
+LARGEST = 32 << 20
 
 CONTENT_TYPE = "application/vnd.docker.plugins.v1.2+json"
 
@@ -37,6 +41,7 @@ def routes(sources: Sequence[Source]) -> dict[str, Method]:
 def create_http(engine: Engine, sources: Sequence[Source]) -> Flask:
     """Make the WSGI application that dockerd talks to."""
     app = Flask("pyflat", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST
     for path, method in routes(sources).items():
         app.add_url_rule(path, path, _view(engine, path, method), methods=["POST"])
     app.register_error_handler(404, lambda _: _failure(f"{request.path} is not known", 404))
@@ -47,7 +52,7 @@ def create_http(engine: Engine, sources: Sequence[Source]) -> Flask:
 def _view(engine: Engine, path: str, method: Method) -> Callable[[], Response]:
     def view() -> Response:
         try:
-            message = decode(request.get_data(cache=False), method.request)
+            message = decode(_body(), method.request)
             answer = engine.update(lambda state: method.handle(state, message, engine))
         except PyflatError as error:
             log.warning("%s: %s", path, error)
@@ -60,6 +65,15 @@ def _view(engine: Engine, path: str, method: Method) -> Callable[[], Response]:
         return _respond(answer, 200)
 
     return view
+
+
+def _body() -> bytes:
+    try:
+        return request.get_data(cache=False)
+    except HTTPException as error:
+        raise InvalidRequest(f"the request cannot be read: {error.description}") from error
+    except OSError as error:
+        raise InvalidRequest(f"the request was cut off: {error.strerror}") from error
 
 
 def _failure(text: str, status: int) -> Response:
