@@ -41,7 +41,7 @@ LIBRARIES = {
     "flask": {"pyflat.api.http", "pyflat.app", "pyflat.report.http", "pyflat.serve"},
     "gunicorn": {"pyflat.deadline", "pyflat.serve"},
     "sqlite3": {"pyflat.store.sqlite"},
-    "click": {"pyflat.cli", "pyflat.cli.plan"},
+    "click": {*(f"pyflat.cli.{part}" for part in ("asking", "forget", "plan")), "pyflat.cli"},
     "subprocess": {"pyflat.dataplane.docker_user", "pyflat.dataplane.relay"},
     "ctypes": {"pyflat.dataplane.nftables", "pyflat.dataplane.relay_exec"},
 }

@@ -10,6 +10,7 @@ import click
 from netaddr import AddrFormatError, IPNetwork
 
 from pyflat import __version__
+from pyflat.cli.forget import forget
 from pyflat.cli.plan import plan
 from pyflat.errors import PyflatError
 from pyflat.ipam.pools import Source
@@ -124,6 +125,7 @@ def serve(**values: Any) -> None:
     run(Settings(**values))
 
 
+commands.add_command(forget)
 commands.add_command(plan)
 
 

@@ -100,6 +100,11 @@ def release_pool(state: State, identifier: str) -> State:
         return state
     if pool.references > 1:
         return state.put(replace(pool, references=pool.references - 1))
+    return drop_pool(state, pool)
+
+
+def drop_pool(state: State, pool: Pool) -> State:
+    """Remove a pool with its addresses, however often it was asked for."""
     for block in list(state.ids("pool", pool.id)):
         state = state.drop(AddressBlock, block)
     return state.drop(Pool, pool.id)
