@@ -8,8 +8,9 @@ from flask import Flask
 
 from pyflat.api.http import create_http
 from pyflat.dataplane.linux import LinuxKernel
-from pyflat.dataplane.watch import watch
+from pyflat.dataplane.watch import Watch
 from pyflat.engine import Engine
+from pyflat.report.http import add_reports
 from pyflat.settings import Settings
 from pyflat.store.sqlite import SqliteStore
 
@@ -25,9 +26,11 @@ def create_app(settings: Settings) -> Flask:
         mark=settings.mark, sysctl_root=settings.sysctl_root, uplinks=settings.uplinks
     )
     engine = Engine(SqliteStore(settings.state_dir), kernel)
-    watch(engine.refresh)
+    watch = Watch(engine)
     engine.start()
+    watch.start()
     app = create_http(engine, settings.pools)
+    add_reports(app, engine)
     app.extensions["pyflat"] = engine
     app.extensions["pyflat-lock"] = lock  # open as long as the process: its end unlocks it
     return app

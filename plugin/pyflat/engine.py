@@ -8,11 +8,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Set
+from dataclasses import replace
 from typing import TypeVar
 
 from netaddr import IPAddress, IPNetwork
 
 from pyflat.dataplane.desired import desired, desired_all
+from pyflat.dataplane.difference import Difference, Lost, compare
+from pyflat.dataplane.drift import drifted
+from pyflat.dataplane.events import Events
 from pyflat.dataplane.kernel import Kernel
 from pyflat.dataplane.objects import Surroundings
 from pyflat.dataplane.plan import Step, plan
@@ -41,6 +45,8 @@ class Engine:
         self._state = State()
         self._around = Surroundings()
         self._stopped = False
+        self._repairs = 0
+        self._lost: frozenset[Lost] = frozenset()
 
     @property
     def state(self) -> State:
@@ -54,7 +60,8 @@ class Engine:
             for record in self._store.load():
                 state = state.put(record).settled()
             self._state = state
-        self.converge()
+        if (difference := self.converge()).steps:
+            log.info("start: %s", difference)
 
     def stop(self) -> None:
         """Let go of the store and the kernel; what was made for containers stays."""
@@ -78,23 +85,48 @@ class Engine:
                 self._follow(before, after.touched)
             return result
 
-    def converge(self) -> None:
-        """Drop dead endpoints and make the whole kernel equal to State; errors are logged.
+    def converge(self) -> Difference:
+        """Drop dead endpoints and make the whole kernel equal to State; give what was amiss.
 
-        Reads everything there is: for starts and repairs, never for a request.
+        Reads everything there is: for starts and repairs, never for a request. Errors are
+        logged.
         """
         with self._lock:
-            after = drop_dead(self._state, self.alive)
+            if self._stopped:
+                return Difference()
+            after = self._without_dead()
             if after.touched:
                 for kind, identifier in sorted(after.touched):
                     log.info("dropped %s %s: no container stands behind it", kind, identifier)
                 self._commit(after)
             self._around = self._kernel.surroundings()
-            wanted = desired_all(self._state, self._around.uplinks)
-            steps = plan(self._kernel.observe(wanted), wanted)
-            for step in steps:
-                log.info("converge: %s", step)
-            _report(self._kernel.apply(steps, keep_going=True))
+            difference = self._difference(self._state)
+            _report(self._kernel.apply(difference.steps, keep_going=True))
+            for pair in difference.lost - self._lost:
+                log.warning("%s", pair)
+            self._lost = difference.lost
+            return difference
+
+    def repair(self) -> None:
+        """Converge because something may be amiss; what was is logged and counted."""
+        difference = self.converge()
+        if difference.steps:
+            self._repairs += 1
+            log.warning("repair %d: %s", self._repairs, difference)
+
+    def pending(self) -> Difference:
+        """Give what a converge would do now, and what it could not mend."""
+        with self._lock:
+            after = self._without_dead()
+            return replace(self._difference(after), dead=after.touched)
+
+    def is_drift(self, events: Events) -> bool:
+        """Say whether events have left something to mend."""
+        return drifted(self._state, events, self.is_taken)
+
+    def has_untold_drift(self) -> bool:
+        """Say whether there is something to mend that no notification tells of."""
+        return self._kernel.has_untold_drift()
 
     def refresh(self) -> None:
         """Follow what has become of the host's uplinks and addresses."""
@@ -117,6 +149,12 @@ class Engine:
                 return self.now() - endpoint.since < GRACE
             case _:
                 return False
+
+    def is_taken(self, endpoint: Endpoint) -> bool:
+        """Say whether a container lives that has lost the endpoint's interface."""
+        sandbox = endpoint.sandbox or ""
+        gone = self._kernel.whereabouts(endpoint.host_end) == "gone"
+        return gone and self._kernel.is_pinned(sandbox)
 
     def away(self, endpoint: Endpoint) -> bool:
         """Say whether the endpoint's interface is in a container."""
@@ -159,6 +197,13 @@ class Engine:
             desired(before, touched, self._around.uplinks),
             desired(self._state, touched, self._around.uplinks),
         )
+
+    def _without_dead(self) -> State:
+        return drop_dead(self._state, lambda e: self.alive(e) or self.is_taken(e))
+
+    def _difference(self, state: State) -> Difference:
+        wanted = desired_all(state, self._around.uplinks)
+        return compare(self._kernel.observe(wanted), wanted)
 
     def _restore(self, before: State, touched: Set[Key]) -> None:
         """Put the touched records back as they were, in State and in the kernel."""

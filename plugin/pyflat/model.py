@@ -155,9 +155,9 @@ class Endpoint:
         return next((a.ip for a in self.addresses if a.version == version), None)
 
     def index_keys(self) -> tuple[IndexKey, ...]:
-        """Index by network and by each address in it."""
+        """Index by network, by each address in it and by interface."""
         holders = (("address", self.network, str(a.ip)) for a in self.addresses)
-        return (("network", self.network), *holders)
+        return (("network", self.network), ("interface", self.host_end), *holders)
 
 
 #: All addresses of the host, by family, and its own loopback address of IPv6.

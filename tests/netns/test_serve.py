@@ -1,6 +1,7 @@
 """``pyflat serve`` as a process: how it starts, ends, is killed and comes back."""
 
 import fcntl
+import json
 import os
 import signal
 import socket
@@ -14,7 +15,7 @@ import pytest
 from tests.support import dockerd, witness
 from tests.support.dockerd import docker_id
 from tests.support.namespaces import add_way_out
-from tests.support.serving import Serving, serving, workers_of
+from tests.support.serving import PROGRAM, Serving, serving, workers_of
 
 LAN, WEB = docker_id("lan"), docker_id("web")
 RUNNING = (
@@ -231,3 +232,31 @@ def test_unusable_settings_are_refused_before_anything_happens(plugin: Serving) 
     assert process.returncode == 2
     assert "--mark" in errors
     assert not plugin.state.exists()
+
+
+def plan(plugin: Serving, *flags: str) -> subprocess.CompletedProcess[str]:
+    words = (str(PROGRAM), "plan", "--socket", str(plugin.socket), *flags)
+    return subprocess.run(words, capture_output=True, text=True, check=False)
+
+
+def test_plan_shows_what_would_be_mended_and_says_so_by_its_status(plugin: Serving) -> None:
+    master = plugin.up()
+    plugin.send(*RUNNING)
+    done = plan(plugin)
+    assert (done.returncode, done.stdout) == (0, "nothing to do: everything is as it should be\n")
+    master.terminate()
+    master.wait()
+    with socket.socket() as stranger:
+        # A port that cannot be had back is a difference that lasts.
+        stranger.bind(("127.0.0.1", 8080))
+        plugin.up()
+        done = plan(plugin)
+        assert (done.returncode, done.stdout) == (2, "missing: port tcp 127.0.0.1 8080\n")
+        assert json.loads(plan(plugin, "--json").stdout)["missing"] == ["port tcp 127.0.0.1 8080"]
+
+
+def test_without_a_plugin_there_is_no_plan(plugin: Serving) -> None:
+    done = plan(plugin)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"pyflat: no pyflat answers on {plugin.socket}: ")
+    assert len(done.stderr.splitlines()) == 1

@@ -41,6 +41,7 @@ class FakeKernel:
         self.foreign_links = {"lo", "docker0", *(uplink.device for uplink in ways_out)}
         self.foreign_ports: set[HostPort] = set()
         self.occupied: set[IPNetwork] = set()
+        self.pinned: set[str] = set()
         self.steps = 0
         self._objects: dict[tuple[object, ...], Object] = {}
         self._away: set[str] = set()
@@ -57,6 +58,7 @@ class FakeKernel:
         twin.foreign_links = set(self.foreign_links)
         twin.foreign_ports = set(self.foreign_ports)
         twin.occupied = set(self.occupied)
+        twin.pinned = set(self.pinned)
         twin._objects = dict(self._objects)
         twin._away = set(self._away)
         return twin
@@ -134,6 +136,14 @@ class FakeKernel:
         if ("link", host_end) not in self._objects:
             return "gone"
         return "away" if host_end in self._away else "home"
+
+    def is_pinned(self, sandbox: str) -> bool:
+        """See ``Kernel.is_pinned``."""
+        return sandbox in self.pinned
+
+    def has_untold_drift(self) -> bool:
+        """See ``Kernel.has_untold_drift``."""
+        return False
 
     def free(self, protocol: str, host: IPAddress, port: int) -> bool:
         """See ``Kernel.free``."""

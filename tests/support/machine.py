@@ -49,9 +49,9 @@ class Machine:
 
     def restart(self) -> None:
         """End the process and start another."""
-        self.kernel.close()
+        self.engine.stop()
         self.start()
 
     def close(self) -> None:
         """End the process."""
-        self.kernel.close()
+        self.engine.stop()

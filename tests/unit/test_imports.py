@@ -25,10 +25,11 @@ ALLOWED: dict[str, set[str]] = {
     "pyflat.dataplane": set(),
     "pyflat.store": set(),
     "pyflat.engine": {"pyflat.store", "pyflat.dataplane", "pyflat.driver.endpoints"},
+    "pyflat.report": {"pyflat.dataplane"},
     "pyflat.settings": {"pyflat.ipam.pools"},
     "pyflat.app": {
         *("pyflat.api", "pyflat.dataplane", "pyflat.engine"),
-        *("pyflat.settings", "pyflat.store"),
+        *("pyflat.report", "pyflat.settings", "pyflat.store"),
     },
     "pyflat.serve": {"pyflat", "pyflat.app", "pyflat.settings"},
     "pyflat.cli": {"pyflat", "pyflat.ipam.pools", "pyflat.serve", "pyflat.settings"},
@@ -36,10 +37,10 @@ ALLOWED: dict[str, set[str]] = {
 #: Libraries that only these modules know of.
 LIBRARIES = {
     "pyroute2": {"pyflat.dataplane.netlink", "pyflat.dataplane.reaper"},
-    "flask": {"pyflat.api.http", "pyflat.app", "pyflat.serve"},
+    "flask": {"pyflat.api.http", "pyflat.app", "pyflat.report.http", "pyflat.serve"},
     "gunicorn": {"pyflat.serve"},
     "sqlite3": {"pyflat.store.sqlite"},
-    "click": {"pyflat.cli"},
+    "click": {"pyflat.cli", "pyflat.cli.plan"},
     "subprocess": {"pyflat.dataplane.docker_user", "pyflat.dataplane.relay"},
     "ctypes": {"pyflat.dataplane.nftables", "pyflat.dataplane.relay_exec"},
 }

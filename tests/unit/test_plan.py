@@ -135,4 +135,4 @@ def test_a_pair_that_a_container_had_is_changed_but_never_made() -> None:
 
 
 def test_a_step_is_written_as_one_line() -> None:
-    assert str(Step("add", HAIRPIN)) == "add Hairpin(port='pv')"
+    assert str(Step("add", HAIRPIN)) == "add hairpin pv"

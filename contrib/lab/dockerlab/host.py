@@ -64,6 +64,7 @@ class Host(Machine):
         super().__init__(lab, name, f"{lab}-{name}")
         self.folder = folder
         self.engine = engine
+        self._plugin = plugin
         self.address4 = str(addresses[0])
         """Its IPv4 address on the underlay."""
         self.address6 = str(addresses[1])
@@ -132,11 +133,14 @@ class Host(Machine):
         return mounts.outside(self.folder, inside)
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """As for every machine, with the host's engine first in PATH and its DOCKER_CONFIG."""
+        """As for every machine, with the host's engine first in PATH, pyflat last in it, and
+        its DOCKER_CONFIG."""
         own = super().environment()
         own["DOCKER_CONFIG"] = str(self.docker_config)
         if self.engine.programs is not None:
             own["PATH"] = f"{self.engine.programs}:{own['PATH']}"
+        if self._plugin is not None:
+            own["PATH"] = f"{own['PATH']}:{self._plugin.parent}"
         return own | dict(more or {})
 
     def load_image(self, name: str) -> None:

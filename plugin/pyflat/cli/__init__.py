@@ -10,6 +10,7 @@ import click
 from netaddr import AddrFormatError, IPNetwork
 
 from pyflat import __version__
+from pyflat.cli.plan import plan
 from pyflat.errors import PyflatError
 from pyflat.ipam.pools import Source
 from pyflat.naming import is_interface_name
@@ -121,6 +122,9 @@ def serve(**values: Any) -> None:
     from pyflat.serve import serve as run
 
     run(Settings(**values))
+
+
+commands.add_command(plan)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 An accept of our own rules cannot beat a drop of Docker's FORWARD policy. So our rules mark the
 packets they accept, and this rule, the same for all networks, lets through what bears the mark.
+It stands below everything else in the chain, where what an administrator drops is dropped first.
 The chain is made early if dockerd has not made it yet; every engine keeps one that it finds.
 """
 
@@ -28,15 +29,17 @@ class DockerUser:
     def __init__(self, mark: int) -> None:
         word = f"{mark:#x}/{mark:#x}"
         self._rule = ("-m", "mark", "--mark", word, "-j", "ACCEPT")
+        self._legacy: bool | None = None
 
     def add(self, item: DockerAccept) -> None:
-        """Make the rule the first of the chain, and the only one of its kind."""
+        """Make the rule the last of the chain, and the only one of its kind."""
         if not self._program(item):
             log.info("%s is not installed: Docker's rules are left alone", _PROGRAMS[item.family])
             return
         self._run(item, "-N", _CHAIN)
         self.delete(item)
-        done = self._run(item, "-I", _CHAIN, "1", *self._rule)
+        place = len(self._others(item)) + 1
+        done = self._run(item, "-I", _CHAIN, str(place), *self._rule)
         if done.returncode:
             raise BackendError(f"{_PROGRAMS[item.family]}: {done.stderr.strip()}")
 
@@ -46,14 +49,30 @@ class DockerUser:
             pass
 
     def observe(self) -> set[DockerAccept]:
-        """Give the families whose chain begins with the rule."""
+        """Give the families whose chain ends with the rule."""
         return {item for item in map(_accept, _PROGRAMS) if self._stands(item)}
+
+    def is_legacy(self) -> bool:
+        """Say whether the program is the variant that the kernel sends no notifications of."""
+        if self._legacy is None:
+            item = _accept("ip")
+            self._legacy = bool(self._program(item)) and "legacy" in self._run(item, "-V").stdout
+        return self._legacy
 
     def _stands(self, item: DockerAccept) -> bool:
         if not self._program(item):
             return True
-        first = self._run(item, "-S", _CHAIN, "1").stdout.split()
-        return first == ["-A", _CHAIN, *self._rule]
+        rules = self._rules(item)
+        return rules[-1:] == [self._rule] and rules.count(self._rule) == 1
+
+    def _others(self, item: DockerAccept) -> list[tuple[str, ...]]:
+        return [rule for rule in self._rules(item) if rule != self._rule]
+
+    def _rules(self, item: DockerAccept) -> list[tuple[str, ...]]:
+        """Give the chain's rules, but for the RETURN that engines before 28 put at its end."""
+        lines = self._run(item, "-S", _CHAIN).stdout.splitlines()
+        rules = [tuple(line.split()[2:]) for line in lines if line.startswith("-A")]
+        return rules[:-1] if rules[-1:] == [("-j", "RETURN")] else rules
 
     def _program(self, item: DockerAccept) -> str | None:
         return shutil.which(_PROGRAMS[item.family])

@@ -26,6 +26,12 @@ class Kernel(Protocol):
     def whereabouts(self, host_end: str) -> Literal["gone", "home", "away"]:
         """Tell where the other end of a pair is: in a container (away), or with us (home)."""
 
+    def is_pinned(self, sandbox: str) -> bool:
+        """Say whether a container's namespace still hangs on its path."""
+
+    def has_untold_drift(self) -> bool:
+        """Say whether something is amiss that the kernel sends no notifications of."""
+
     def free(self, protocol: str, host: IPAddress, port: int) -> bool:
         """Say whether a port of the host could be held now."""
 

@@ -1,6 +1,7 @@
 """The real kernel: each kind of object to the part that knows how to make it."""
 
 import logging
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
@@ -76,6 +77,14 @@ class LinuxKernel:
     def whereabouts(self, host_end: str) -> Literal["gone", "home", "away"]:
         """See ``Kernel.whereabouts``."""
         return self._links.whereabouts(host_end)
+
+    def is_pinned(self, sandbox: str) -> bool:
+        """See ``Kernel.is_pinned``; dockerd mounts the namespace on its path."""
+        return os.path.ismount(sandbox)
+
+    def has_untold_drift(self) -> bool:
+        """See ``Kernel.has_untold_drift``: legacy iptables sends none."""
+        return self._docker_user.is_legacy() and len(self._docker_user.observe()) < 2
 
     def free(self, protocol: str, host: IPAddress, port: int) -> bool:
         """See ``Kernel.free``."""

@@ -13,10 +13,10 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from pyflat import naming
+from pyflat.dataplane.links import LinkInfo, find_link, list_addresses, list_links
 from pyflat.dataplane.objects import Address, Bridge, Hairpin, Veth
 from pyflat.dataplane.reaper import Reaper
 from pyflat.errors import BackendError, Conflict
-from pyflat.model import InterfaceAddress
 
 #: Group of every link of ours ("pf"); only a hint of ownership, never deleted as a group.
 GROUP = 0x7066
@@ -67,24 +67,26 @@ class Links:
 
     def observe(self) -> set[Link]:
         """Read everything of ours; costs as much as the host has links and addresses."""
-        links = list(self._ip.get_links())
-        names = {link["index"]: link.get_attr("IFLA_IFNAME") for link in links}
+        going = set(self._reaper.pending)  # before the listing, or one could go in between
+        links = list_links()
+        names = {link.index: link.name for link in links}
         found: set[Link] = set()
-        for link in filter(_is_ours, links):
-            found.update(_read_link(link, names))
-        bridges = {_find(item.name): item.name for item in found if isinstance(item, Bridge)}
-        found.update(_read_addresses(self._ip.get_addr(), bridges))
+        for link in filter(is_ours, links):
+            if link.name in going:
+                continue
+            found.update(made_of(link, names.get(link.master, "")))
+        bridges = {link.index: link.name for link in links if _is_our_bridge(link)}
+        for info in list_addresses():
+            if info.index in bridges:
+                found.add(Address(device=bridges[info.index], address=info.address))
         return found
 
     def whereabouts(self, host_end: str) -> Literal["gone", "home", "away"]:
         """Tell where the other end of a pair is: in a container (away), or with us (home)."""
-        try:
-            (link,) = self._ip.link("get", ifname=host_end)
-        except NetlinkError as error:
-            if error.code == errno.ENODEV:
-                return "gone"
-            raise BackendError(f"link {host_end}: {error}") from error
-        return "home" if link.get_attr("IFLA_LINK_NETNSID") is None else "away"
+        link = find_link(host_end)
+        if link is None:
+            return "gone"
+        return "away" if link.peer_is_away else "home"
 
     def exists(self, name: str) -> bool:
         """Say whether there is an interface of that name."""
@@ -116,18 +118,13 @@ class Links:
 
     def _delete_bridge(self, item: Bridge) -> None:
         # A refused network is taken back as well: the interface that stood in its way stays.
-        try:
-            (link,) = self._ip.link("get", ifname=item.name)
-        except NetlinkError as error:
-            if error.code in _GONE:
-                return
-            raise BackendError(f"bridge {item.name}: {error}") from error
-        if _is_our_bridge(link):
-            self._request("link", "del", index=link["index"], accept=_GONE)
+        link = find_link(item.name)
+        if link is not None and _is_our_bridge(link):
+            self._request("link", "del", index=link.index, accept=_GONE)
 
     def _check_ours(self, item: Bridge) -> None:
-        (link,) = self._ip.link("get", ifname=item.name)
-        if not _is_our_bridge(link):
+        link = find_link(item.name)
+        if link is not None and not _is_our_bridge(link):
             raise Conflict(
                 f"interface {item.name} exists already and is not pyflat's; "
                 "choose another com.docker.network.bridge.name"
@@ -192,41 +189,22 @@ def _index(name: str) -> int:
     return index
 
 
-def _kind(link: Any) -> str | None:
-    kind: str | None = link.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND")
-    return kind
+def is_ours(link: LinkInfo) -> bool:
+    """Say whether an interface was made by pyflat."""
+    named = naming.LINK_NAME.fullmatch(link.name) is not None
+    return named or link.group == GROUP or link.alias.startswith("pyflat:")
 
 
-def _is_ours(link: Any) -> bool:
-    alias = link.get_attr("IFLA_IFALIAS") or ""
-    name = link.get_attr("IFLA_IFNAME")
-    return (
-        alias.startswith("pyflat:")
-        or link.get_attr("IFLA_GROUP") == GROUP
-        or naming.LINK_NAME.fullmatch(name) is not None
-    )
+def made_of(link: LinkInfo, bridge: str) -> Iterator[Bridge | Veth | Hairpin]:
+    """Give what an interface of ours is; ``bridge`` is the name of its bridge, or ""."""
+    owner = link.alias.rpartition(":")[2]
+    if link.kind == "bridge":
+        yield Bridge(name=link.name, mac=link.mac, mtu=link.mtu, owner=owner, up=link.up)
+    elif link.kind == "veth" and not link.name.startswith("pe-"):
+        yield Veth(name=link.name, bridge=bridge, mtu=link.mtu, owner=owner, up=link.up)
+        if link.hairpin:
+            yield Hairpin(port=link.name)
 
 
-def _is_our_bridge(link: Any) -> bool:
-    return _kind(link) == "bridge" and _is_ours(link)
-
-
-def _read_link(link: Any, names: dict[int, str]) -> Iterator[Link]:
-    name, mtu = link.get_attr("IFLA_IFNAME"), link.get_attr("IFLA_MTU")
-    owner = (link.get_attr("IFLA_IFALIAS") or "").rpartition(":")[2]
-    kind = _kind(link)
-    if kind == "bridge":
-        yield Bridge(name=name, mac=link.get_attr("IFLA_ADDRESS"), mtu=mtu, owner=owner)
-    elif kind == "veth" and not name.startswith("pe-"):
-        bridge = names.get(link.get_attr("IFLA_MASTER") or 0, "")
-        yield Veth(name=name, bridge=bridge, mtu=mtu, owner=owner)
-        if link.get_nested("IFLA_LINKINFO", "IFLA_INFO_SLAVE_DATA", "IFLA_BRPORT_MODE"):
-            yield Hairpin(port=name)
-
-
-def _read_addresses(messages: Any, bridges: dict[int | None, str]) -> Iterator[Address]:
-    for message in messages:
-        device = bridges.get(message["index"])
-        address = InterfaceAddress(f"{message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}")
-        if device is not None and not address.ip.is_link_local():
-            yield Address(device=device, address=address)
+def _is_our_bridge(link: LinkInfo) -> bool:
+    return link.kind == "bridge" and is_ours(link)

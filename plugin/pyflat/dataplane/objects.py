@@ -4,6 +4,7 @@ Two objects with the same ``key`` are the same thing in the kernel; if they diff
 the thing is to be changed. Fields that cannot be read back are left out of comparisons.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
@@ -28,6 +29,18 @@ class Made:
     def key(self) -> tuple[object, ...]:
         """Tell what makes it the same thing in the kernel."""
         return (self.kind, *(getattr(self, name) for name in self.identity))
+
+    def __str__(self) -> str:
+        """Name it as a report does, as ``element inet port4 tcp 10.0.0.1 80``."""
+        return " ".join(_words(self.key))
+
+
+def _words(key: Iterable[object]) -> Iterator[str]:
+    for part in key:
+        if isinstance(part, tuple):
+            yield from _words(part)
+        else:
+            yield str(part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +73,7 @@ class Bridge(Made):
     mac: str
     mtu: int
     owner: str
+    up: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +129,7 @@ class Veth(Made):
     bridge: str
     mtu: int
     owner: str
+    up: bool = True
     peer: str = field(default="", compare=False)
     mac: str = field(default="", compare=False)
     made: bool = field(default=False, compare=False)

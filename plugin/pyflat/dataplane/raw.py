@@ -28,13 +28,27 @@ def dump(link: socket.socket, kind: int, body: bytes) -> Iterator[bytes]:
     request(link, kind, _DUMP, body)
     while True:
         data = link.recv(1 << 18)
-        while data:
-            length, answer, *_ = _HEADER.unpack_from(data)
+        check(data)
+        for answer, message in messages(data):
             if answer == _DONE:
                 return
-            check(data)
-            yield data[_HEADER.size : length]
-            data = data[(length + 3) & ~3 :]
+            yield message
+
+
+def receive(link: socket.socket) -> bytes:
+    """Give the one message that answers a request, without its header. Raises OSError."""
+    data = link.recv(1 << 18)
+    check(data)
+    ((_, message),) = messages(data)
+    return message
+
+
+def messages(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Give kind and content of each message in what was received."""
+    while len(data) >= _HEADER.size:
+        length, kind, *_ = _HEADER.unpack_from(data)
+        yield kind, data[_HEADER.size : length]
+        data = data[max(_HEADER.size, (length + 3) & ~3) :]
 
 
 def check(data: bytes) -> None:

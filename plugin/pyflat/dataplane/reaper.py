@@ -28,11 +28,14 @@ class Reaper:
 
     def __init__(self) -> None:
         self._names: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self.pending: set[str] = set()
+        """The links that are still to go."""
         self._thread = threading.Thread(target=self._run, name="reaper", daemon=True)
         self._thread.start()
 
     def put(self, name: str) -> None:
         """Have a link deleted soon; one that is not there is success."""
+        self.pending.add(name)
         self._names.put(name)
 
     def close(self) -> None:
@@ -48,7 +51,8 @@ class Reaper:
                 try:
                     _delete(ip, names)
                 except (NetlinkError, OSError):
-                    log.exception("interfaces %s are left to the next start", names)
+                    log.exception("interfaces %s are left to the next converge", names)
+                self.pending.difference_update(names)
                 if None in batch:
                     return
 

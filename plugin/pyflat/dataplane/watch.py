@@ -1,53 +1,115 @@
-"""Notices that the host's routes or forwarding have changed."""
+"""Notices what others do to the host's network, and tells the engine.
+
+A thread of its own reads the kernel's notifications and waits a moment for the rest of the
+crowd. It never holds up a request: what we do ourselves is told from what others do by looking
+at State, without the engine's lock.
+"""
 
 import logging
+import select
 import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import Protocol
 
+from pyflat.dataplane.events import FIREWALL_GROUPS, ROUTE_GROUPS, Events, Reader
 from pyflat.errors import PyflatError
 
 log = logging.getLogger(__name__)
 
-_SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1
-#: linux/rtnetlink.h: RTNLGRP_IPV4_ROUTE, IPV6_ROUTE, IPV4_NETCONF, IPV6_NETCONF.
-_GROUPS = (7, 11, 24, 25)
+# linux/netlink.h and asm-generic/socket.h; not in Python's socket module.
+_SOL_NETLINK, _ADD_MEMBERSHIP, _NETLINK_NETFILTER = 270, 1, 12
+_SO_RCVBUFFORCE, _BUFFER = 33, 4 << 20
 
-#: Seconds between a change and the call, and so between two calls: changes come in crowds.
-DELAY = 1.0
+#: Seconds between an event and what is done about it: changes come in crowds.
+DELAY = 0.5
+#: Seconds between two looks at what no notification tells of.
+UNTOLD = 1.0
+#: Seconds between two looks at everything.
+PERIOD = 60.0
 
 
-def watch(changed: Callable[[], None]) -> None:
-    """Have ``changed`` called soon after each change, by a thread that ends with the process."""
-    events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+class Watcher(Protocol):
+    """Who is told."""
+
+    def refresh(self) -> None:
+        """Follow routes and forwarding, which may have changed."""
+
+    def repair(self) -> None:
+        """Look at everything, and mend what is not as it should be."""
+
+    def is_drift(self, events: Events) -> bool:
+        """Say whether the events have left something to mend."""
+
+    def has_untold_drift(self) -> bool:
+        """Say whether there is something to mend that no notification tells of."""
+
+
+class Watch:
+    """A thread that tells the engine of changes; it ends with the process at the latest.
+
+    What happens from the making of this object on is told, but not before ``start``.
+    """
+
+    def __init__(self, engine: Watcher) -> None:
+        self._engine = engine
+        self._routing = _listen(socket.NETLINK_ROUTE, ROUTE_GROUPS)
+        self._firewall = _listen(_NETLINK_NETFILTER, FIREWALL_GROUPS)
+        self._ended = threading.Event()
+
+    def start(self) -> None:
+        """Begin to tell; the engine must have read its State."""
+        threading.Thread(target=self._run, name="watch", daemon=True).start()
+
+    def end(self) -> None:
+        """Tell no more, from a moment later on."""
+        self._ended.set()
+
+    def _run(self) -> None:
+        reader = Reader()
+        due = time.monotonic() + PERIOD
+        while not self._ended.is_set():
+            if select.select((self._routing, self._firewall), (), (), UNTOLD)[0]:
+                time.sleep(DELAY)
+                _drain(self._routing, reader.read_routing, reader)
+                _drain(self._firewall, reader.read_firewall, reader)
+            is_due = time.monotonic() > due
+            if is_due:
+                due = time.monotonic() + PERIOD
+            _tell(self._engine, reader.take(), is_due)
+
+
+def _listen(protocol: int, groups: tuple[int, ...]) -> socket.socket:
+    events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
+    events.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
     events.bind((0, 0))
-    for group in _GROUPS:
+    for group in groups:
         events.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
-    threading.Thread(target=_run, args=(events, changed), name="watch", daemon=True).start()
+    return events
 
 
-def _run(events: socket.socket, changed: Callable[[], None]) -> None:
+def _tell(engine: Watcher, events: Events, is_due: bool) -> None:
+    try:
+        if events.routes or events.overrun:
+            engine.refresh()
+        everything = is_due or events.overrun or events.firewall
+        if everything or engine.is_drift(events) or engine.has_untold_drift():
+            engine.repair()
+    except PyflatError as error:
+        log.warning("%s", error)
+    except Exception:
+        # A thread that ends would leave the host unwatched without a word.
+        log.exception("what has changed could not be followed")
+
+
+def _drain(events: socket.socket, read: Callable[[bytes], None], reader: Reader) -> None:
     while True:
-        _wait(events)
-        time.sleep(DELAY)
-        _drain(events)
         try:
-            changed()
-        except PyflatError as error:
-            log.warning("%s", error)
-
-
-def _wait(events: socket.socket) -> None:
-    try:
-        events.recv(1 << 16)
-    except OSError:
-        log.debug("events were lost", exc_info=True)  # ENOBUFS: something has changed all the same
-
-
-def _drain(events: socket.socket) -> None:
-    try:
-        while events.recv(1 << 16, socket.MSG_DONTWAIT):
-            pass
-    except OSError:
-        return
+            data = events.recv(1 << 18, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except OSError:
+            reader.events.overrun = True  # ENOBUFS: there was more than the buffer holds
+            continue
+        read(data)

@@ -1,0 +1,39 @@
+"""``pyflat plan``: how the host's network differs from what it should be."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pyflat.cli.reading import read
+from pyflat.settings import Settings
+
+#: Exit status where there is a difference; 0 is none and 1 an error.
+DIFFERS = 2
+
+
+@click.command()
+@click.option(
+    "--socket",
+    type=click.Path(path_type=Path),
+    default=Settings().socket,
+    show_default=True,
+    envvar="PYFLAT_SOCKET",
+    help="Unix socket of the plugin.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+def plan(socket: Path, as_json: bool) -> None:
+    """Show what pyflat would mend now; change nothing.
+
+    The status is 0 if all is as it should be, 2 if not, 1 if no plugin answers.
+    """
+    found = read(socket, "plan")
+    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(_lines(found)))
+    sys.exit(DIFFERS if any(found.values()) else 0)
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    lines = [f"{wrong}: {what}" for wrong, items in found.items() for what in items]
+    return lines or ["nothing to do: everything is as it should be"]

@@ -1,0 +1,105 @@
+"""The kernel's notifications about links, addresses, routes and firewalls, taken apart."""
+
+import os
+import socket
+import struct
+from dataclasses import dataclass, field
+
+from pyflat.dataplane import links
+from pyflat.dataplane.netlink import is_ours, made_of
+from pyflat.dataplane.objects import Address, Bridge, Veth
+from pyflat.dataplane.raw import messages
+
+#: linux/rtnetlink.h: RTNLGRP_LINK, IPV4_IFADDR, IPV4_ROUTE, IPV6_IFADDR, IPV6_ROUTE,
+#: IPV4_NETCONF, IPV6_NETCONF; linux/netfilter/nfnetlink.h: NFNLGRP_NFTABLES.
+ROUTE_GROUPS, FIREWALL_GROUPS = (1, 5, 7, 9, 11, 24, 25), (7,)
+
+_NFTABLES = 10  # NFNL_SUBSYS_NFTABLES
+# linux/netfilter/nf_tables.h, NFT_MSG_…: DELTABLE, DELCHAIN, DELRULE, DELSET, DELSETELEM
+_REMOVALS, _NEW_RULE, _NEW_GENERATION = {2, 5, 8, 11, 14}, 6, 15
+_OUR_TABLE, _DOCKER_CHAIN = b"pyflat\0", b"DOCKER-USER\0"
+_AUTHOR = struct.pack("=HH", 8, 2)  # an attribute NFTA_GEN_PROC_PID
+
+
+@dataclass(slots=True)
+class Events:
+    """What has happened since the last look.
+
+    ``links`` holds the last that was said of each link of ours, None if that it is gone;
+    ``addresses`` those that were taken from our bridges. ``firewall`` means that somebody else
+    changed what is ours there, ``overrun`` that notifications were lost.
+    """
+
+    links: dict[str, Bridge | Veth | None] = field(default_factory=dict)
+    addresses: set[Address] = field(default_factory=set)
+    routes: bool = False
+    firewall: bool = False
+    overrun: bool = False
+
+
+class Reader:
+    """Collects events; ``dirty`` lasts from a removal to the end of its transaction."""
+
+    def __init__(self) -> None:
+        self.events = Events()
+        self._dirty = False
+
+    def take(self) -> Events:
+        """Give what has been collected, and begin anew."""
+        events, self.events = self.events, Events()
+        return events
+
+    def read_routing(self, data: bytes) -> None:
+        """Read notifications of NETLINK_ROUTE."""
+        for kind, message in messages(data):
+            match kind:
+                case links.NEW_LINK | links.DELETE_LINK:
+                    self._link(kind == links.DELETE_LINK, message)
+                case links.NEW_ADDRESS | links.DELETE_ADDRESS:
+                    self._address(kind == links.DELETE_ADDRESS, message)
+                case _:
+                    self.events.routes = True
+
+    def read_firewall(self, data: bytes) -> None:
+        """Read notifications of nftables."""
+        for kind, message in messages(data):
+            subsystem, what = divmod(kind, 256)
+            if subsystem == _NFTABLES:
+                self._rules(what, message)
+
+    def _link(self, gone: bool, message: bytes) -> None:
+        if message[0] == socket.AF_BRIDGE:
+            return  # about a bridge's port; what matters is said of the link as well
+        link = links.read_link(message)
+        if not is_ours(link):
+            return
+        for item in made_of(link, _name_of(link.master)):
+            if isinstance(item, Bridge | Veth):
+                self.events.links[item.name] = None if gone else item
+
+    def _address(self, gone: bool, message: bytes) -> None:
+        info = links.read_address(message)
+        address = Address(device=_name_of(info.index), address=info.address)
+        if gone:
+            self.events.addresses.add(address)
+        else:
+            self.events.addresses.discard(address)
+
+    def _rules(self, what: int, message: bytes) -> None:
+        if what == _NEW_GENERATION:
+            # It ends each transaction and names the process that made it.
+            place = message.find(_AUTHOR)
+            (author,) = struct.unpack_from(">I", message, place + len(_AUTHOR))
+            self.events.firewall |= self._dirty and author != os.getpid()
+            self._dirty = False
+        elif _DOCKER_CHAIN in message:
+            self._dirty |= what in _REMOVALS or what == _NEW_RULE
+        elif _OUR_TABLE in message:
+            self._dirty |= what in _REMOVALS
+
+
+def _name_of(index: int) -> str:
+    try:
+        return socket.if_indextoname(index)
+    except OSError:
+        return ""

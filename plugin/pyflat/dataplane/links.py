@@ -1,0 +1,130 @@
+"""What the kernel says of interfaces and their addresses, in listings and in events."""
+
+import errno
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from netaddr import IPAddress
+
+from pyflat.dataplane.raw import attribute, attributes, dump, receive, request
+from pyflat.errors import BackendError
+from pyflat.model import InterfaceAddress
+
+# linux/rtnetlink.h
+NEW_LINK, DELETE_LINK, _GET_LINK = 16, 17, 18
+NEW_ADDRESS, DELETE_ADDRESS, _GET_ADDRESS = 20, 21, 22
+
+# linux/if_link.h: IFLA_…, IFLA_INFO_… and IFLA_BRPORT_…
+_MAC, _NAME, _MTU, _MASTER, _LINK_INFO = 1, 3, 4, 10, 18
+_ALIAS, _GROUP, _PEER_NAMESPACE = 20, 27, 37
+_KIND, _PORT_DATA, _PORT_MODE = 1, 5, 4
+
+_IFA_ADDRESS = 1  # linux/if_addr.h
+_UP = 1  # linux/if.h: IFF_UP
+
+_LINK = struct.Struct("=BxHiII")  # struct ifinfomsg
+_ADDRESS = struct.Struct("=BBBBI")  # struct ifaddrmsg
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkInfo:
+    """One interface; ``master`` is the index of its bridge, or 0.
+
+    ``peer_is_away`` says of a veth pair that its other end is in another namespace.
+    """
+
+    index: int
+    name: str
+    kind: str
+    mac: str
+    mtu: int
+    master: int
+    alias: str
+    group: int
+    up: bool
+    hairpin: bool
+    peer_is_away: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressInfo:
+    """One address of the interface with an index."""
+
+    index: int
+    address: InterfaceAddress
+
+
+def list_links() -> list[LinkInfo]:
+    """Read all interfaces. Raises BackendError."""
+    with _open() as link:
+        return [read_link(message) for message in dump(link, _GET_LINK, bytes(_LINK.size))]
+
+
+def find_link(name: str) -> LinkInfo | None:
+    """Read one interface; None if there is none of that name. Raises BackendError."""
+    with _open() as link:
+        body = bytes(_LINK.size) + attribute(_NAME, name.encode() + b"\0")
+        request(link, _GET_LINK, 0, body)
+        try:
+            return read_link(receive(link))
+        except OSError as error:
+            if error.errno == errno.ENODEV:
+                return None
+            raise
+
+
+def list_addresses() -> list[AddressInfo]:
+    """Read the addresses of all interfaces, but for link-local ones. Raises BackendError."""
+    with _open() as link:
+        found = map(read_address, dump(link, _GET_ADDRESS, bytes(_ADDRESS.size)))
+        return [info for info in found if not info.address.ip.is_link_local()]
+
+
+def read_link(message: bytes) -> LinkInfo:
+    """Read the body of a message of a kind …_LINK."""
+    _, _, index, flags, _ = _LINK.unpack_from(message)
+    parts = dict(attributes(message[_LINK.size :]))
+    info = dict(attributes(parts.get(_LINK_INFO, b"")))
+    port = dict(attributes(info.get(_PORT_DATA, b"")))
+    return LinkInfo(
+        index=index,
+        name=_text(parts.get(_NAME, b"")),
+        kind=_text(info.get(_KIND, b"")),
+        mac=parts.get(_MAC, b"").hex(":"),
+        mtu=_number(parts.get(_MTU, b"")),
+        master=_number(parts.get(_MASTER, b"")),
+        alias=_text(parts.get(_ALIAS, b"")),
+        group=_number(parts.get(_GROUP, b"")),
+        up=bool(flags & _UP),
+        hairpin=bool(_number(port.get(_PORT_MODE, b""))),
+        peer_is_away=_PEER_NAMESPACE in parts,
+    )
+
+
+def read_address(message: bytes) -> AddressInfo:
+    """Read the body of a message of a kind …_ADDRESS."""
+    family, length, _, _, index = _ADDRESS.unpack_from(message)
+    parts = dict(attributes(message[_ADDRESS.size :]))
+    number = int.from_bytes(parts[_IFA_ADDRESS])
+    address = IPAddress(number, 4 if family == socket.AF_INET else 6)
+    return AddressInfo(index=index, address=InterfaceAddress(f"{address}/{length}"))
+
+
+@contextmanager
+def _open() -> Iterator[socket.socket]:
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as link:
+            yield link
+    except OSError as error:
+        raise BackendError(f"interfaces: {error.strerror}") from error
+
+
+def _text(data: bytes) -> str:
+    return data.rstrip(b"\0").decode(errors="replace")
+
+
+def _number(data: bytes) -> int:
+    return int.from_bytes(data, "little")

@@ -1,0 +1,33 @@
+"""Reports on the plugin's own socket, beside what dockerd asks there."""
+
+from typing import Any, Protocol
+
+from flask import Flask
+
+from pyflat.dataplane.difference import Difference
+from pyflat.errors import PyflatError
+
+
+class Readable(Protocol):
+    """The engine, as far as it can be read."""
+
+    def pending(self) -> Difference:
+        """Give what a converge would do now, and what it could not mend."""
+
+
+def add_reports(app: Flask, engine: Readable) -> None:
+    """Add the routes: ``GET /plan``. What goes wrong is answered as ``{"error": …}``."""
+    app.add_url_rule("/plan", "plan", lambda: _plan(engine.pending()), methods=["GET"])
+    app.register_error_handler(PyflatError, _failure)
+
+
+def _plan(difference: Difference) -> dict[str, Any]:
+    return {
+        **{wrong: list(map(str, items)) for wrong, items in difference.by_kind().items()},
+        "lost": sorted(str(lost) for lost in difference.lost),
+        "dead": sorted(" ".join(key) for key in difference.dead),
+    }
+
+
+def _failure(error: PyflatError) -> tuple[dict[str, str], int]:
+    return {"error": str(error)}, error.status

@@ -1,0 +1,188 @@
+"""What others break is noticed by the kernel's notifications and mended within two seconds."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from tests.support import dockerd, witness
+from tests.support.dockerd import docker_id
+from tests.support.inhabited import inside, settle
+from tests.support.machine import Machine
+
+from pyflat.dataplane.difference import Difference
+from pyflat.dataplane.events import Events
+from pyflat.dataplane.watch import DELAY, Watch, _tell
+from pyflat.model import Endpoint
+
+LAN, WEB = docker_id("lan"), docker_id("web")
+BRIDGE, HOST_END = f"pf-{LAN[:12]}", f"pv-{WEB[:12]}"
+OWN, OWN6 = "172.30.0.2/24", "fd00::2/64"
+NETWORK = dockerd.create_network(LAN, "172.30.0.0/24", "fd00::/64")
+#: Seconds in which everything has to be whole again.
+HEALED = 2.0
+
+DAMAGE = {
+    "all tables": ("nft flush ruleset", r"table inet"),
+    "our table": ("nft delete table inet pyflat", r"table inet"),
+    "the table of frames": ("nft delete table bridge pyflat", r"table bridge"),
+    "a chain": ("nft flush chain inet pyflat forward", r"table inet"),
+    "a published port": (
+        "nft delete element inet pyflat anyport4 { tcp . 8080 }",
+        r"^repair 1: missing: element of inet pyflat anyport4$",
+    ),
+    "the accept among Docker's rules": ("iptables -F DOCKER-USER", r"docker-user ip\b"),
+    "its place among Docker's rules": (
+        "ip6tables -A DOCKER-USER -s fd01::/64 -j DROP",
+        r"docker-user ip6\b",
+    ),
+    "the bridge": (f"ip link delete {BRIDGE}", rf"missing: link {BRIDGE}"),
+    "the bridge is down": (f"ip link set {BRIDGE} down", rf"changed: link {BRIDGE}"),
+    "its MTU": (f"ip link set {BRIDGE} mtu 1300", rf"changed: link {BRIDGE}"),
+    "its address": (
+        f"ip address del 172.30.0.1/24 dev {BRIDGE}",
+        rf"missing: address {BRIDGE} 172.30.0.1/24$",
+    ),
+    "its IPv6 address": (
+        f"ip address del fd00::1/64 dev {BRIDGE}",
+        rf"missing: address {BRIDGE} fd00::1/64$",
+    ),
+    "a port's membership": (f"ip link set {HOST_END} nomaster", rf"changed: link {HOST_END}"),
+    "a port is down": (f"ip link set {HOST_END} down", rf"changed: link {HOST_END}"),
+}
+
+
+@pytest.fixture
+def watched(machine: Machine, container: str) -> Iterator[Machine]:
+    """A container with a published port, and a watch over it all."""
+    machine.send(NETWORK, *dockerd.run(LAN, WEB, OWN, "8080:80", v6=OWN6))
+    settle(container, WEB, OWN, OWN6)
+    assert machine.pending() == []
+    watch = Watch(machine.engine)
+    watch.start()
+    yield machine
+    watch.end()
+
+
+def healed(machine: Machine, container: str) -> bool:
+    return machine.pending() == [] and all(
+        inside(container, "ping", "-c1", "-W1", gateway, check=False).count(" 0% packet loss")
+        for gateway in ("172.30.0.1", "fd00::1")
+    )
+
+
+@pytest.mark.parametrize(("command", "words"), DAMAGE.values(), ids=list(DAMAGE))
+def test_damage_is_mended_logged_and_counted(
+    watched: Machine,
+    container: str,
+    command: str,
+    words: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    witness.run(*command.split())
+    start = time.monotonic()
+    assert witness.eventually(lambda: bool(repairs(caplog)), HEALED), "not noticed"
+    assert witness.eventually(lambda: healed(watched, container), HEALED), watched.pending()
+    assert time.monotonic() - start < HEALED
+    assert re.search(words, repairs(caplog)[0]), repairs(caplog)
+    assert repairs(caplog)[0].startswith("repair 1: ")
+
+
+def repairs(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [line for line in caplog.messages if line.startswith("repair")]
+
+
+def test_what_we_do_ourselves_and_what_others_do_elsewhere_is_no_damage(
+    watched: Machine, container: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    converges = count_calls(watched, "converge")
+    other = docker_id("other")
+    witness.run("nft", "add table ip foreign; add chain ip foreign c; delete table ip foreign")
+    for words in (
+        "ip link add foreign type bridge",
+        "ip address add 10.1.1.1/24 dev foreign",
+        "ip address del 10.1.1.1/24 dev foreign",
+        "ip link delete foreign",
+        f"ip address add 172.30.0.77/24 dev {BRIDGE}",
+        f"ip address del 172.30.0.77/24 dev {BRIDGE}",
+        "iptables -N FOREIGN",
+        "iptables -A FOREIGN -j DROP",
+        "iptables -F FOREIGN",
+    ):
+        witness.run(*words.split())
+    watched.send(*dockerd.run(LAN, other, "172.30.0.3/24", "8081-8084:80", v6="fd00::3/64"))
+    watched.send(*dockerd.stop(LAN, other))
+    watched.send(*dockerd.stop(LAN, WEB), dockerd.delete_network(LAN))
+    time.sleep(3 * DELAY)
+    assert converges() == 0
+    assert repairs(caplog) == []
+
+
+def count_calls(machine: Machine, name: str) -> Callable[[], int]:
+    """Count how often a method of the engine is called from now on."""
+    calls: list[None] = []
+    method = getattr(machine.engine, name)
+
+    def counted(*arguments: object) -> object:
+        calls.append(None)
+        return method(*arguments)
+
+    setattr(machine.engine, name, counted)
+    return lambda: len(calls)
+
+
+def test_a_pair_that_went_with_its_container_is_no_damage(
+    machine: Machine, container: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    machine.send(NETWORK, *dockerd.run(LAN, WEB, OWN, "8080:80", v6=OWN6))
+    watch = Watch(machine.engine)
+    watch.start()
+    converges = count_calls(machine, "converge")
+    witness.run("ip", "link", "delete", HOST_END)
+    time.sleep(3 * DELAY)
+    watch.end()
+    assert converges() == 0
+    assert caplog.messages == []
+
+
+def test_a_pair_taken_from_a_living_container_is_named_with_what_helps(
+    watched: Machine, container: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    endpoint = watched.engine.state.require(Endpoint, WEB)
+    sandbox = f"/run/netns/{container}"
+    watched.engine.update(lambda s: (s.put(replace(endpoint, sandbox=sandbox)), None))
+    witness.run("ip", "link", "delete", HOST_END)
+    lost = f"interface {HOST_END} was taken from the container of endpoint {WEB[:12]}"
+    assert witness.eventually(lambda: lost in caplog.text, HEALED)
+    assert "docker network disconnect and connect" in caplog.text
+    (shown,) = watched.engine.pending().lost
+    assert str(shown).startswith(lost)
+    assert watched.engine.pending().steps == ()
+    # Said once, and kept as it is until dockerd takes it down.
+    watched.engine.repair()
+    assert caplog.text.count(lost) == 1
+    assert watched.engine.state.get(Endpoint, WEB) is not None
+    watched.send(*dockerd.stop(LAN, WEB))
+    assert watched.engine.pending() == Difference()
+
+
+def test_lost_notifications_make_it_look_at_everything(watched: Machine) -> None:
+    repairs = count_calls(watched, "repair")
+    _tell(watched.engine, Events(overrun=True), is_due=False)
+    assert repairs() == 1
+
+
+def test_a_watch_outlives_what_it_cannot_follow(
+    watched: Machine, container: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, watched.engine.repair = watched.engine.repair, fail  # type: ignore[method-assign]
+    witness.run("nft", "flush", "ruleset")
+    assert witness.eventually(lambda: "could not be followed" in caplog.text, HEALED)
+    watched.engine.repair = broken  # type: ignore[method-assign]
+    witness.run("ip", "link", "set", BRIDGE, "down")
+    assert witness.eventually(lambda: healed(watched, container), HEALED)
+
+
+def fail() -> None:
+    raise RuntimeError("on purpose")
