@@ -17,6 +17,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         f"{NEWEST} and {OLDEST} or the one a test is about, and the others of "
         f"{', '.join(ALL)} are marked as full",
     )
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write the files of tests/golden as the kernel has it, instead of comparing",
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -87,6 +87,8 @@ def test_ports_are_published_on_the_networks_own_host_address(docker: Docker, la
         (PREFIX, "thirteen-long", "at most 12 characters"),
         (BINDING, "fd00::1", "an IPv4 address"),
         (BINDING, "everywhere", "an IPv4 address"),
+        ("antispoof", "perhaps", "true or false"),
+        ("ports", "nobody", "native or docker"),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_is_allowed(
