@@ -12,6 +12,7 @@ from netaddr import AddrFormatError, IPNetwork
 from pyflat import __version__
 from pyflat.cli.forget import forget
 from pyflat.cli.plan import plan
+from pyflat.cli.rebuild import rebuild
 from pyflat.errors import PyflatError
 from pyflat.ipam.pools import Source
 from pyflat.naming import is_interface_name
@@ -127,6 +128,7 @@ def serve(**values: Any) -> None:
 
 commands.add_command(forget)
 commands.add_command(plan)
+commands.add_command(rebuild)
 
 
 def main() -> None:

@@ -10,6 +10,9 @@ from pyflat.errors import Conflict, Exhausted, InvalidRequest, NotFound
 from pyflat.model import AddressBlock, Pool, overlap, pool_id
 from pyflat.state import State
 
+#: Our address spaces: of one host, and of a swarm.
+LOCAL, GLOBAL = "PyflatLocal", "PyflatGlobal"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
