@@ -164,9 +164,10 @@ def _guard(endpoint: Endpoint) -> Iterator[Element]:
 def _publication(state: State, publication: Publication) -> Iterator[Object]:
     port = naming.host_end(publication.id)
     network = state.require(Network, state.require(Endpoint, publication.id).network)
-    yield Hairpin(port=port)
-    yield _frames("mirror", port, port)
-    yield from mappings(publication.bindings)
+    if translated := [*mappings(publication.bindings)]:
+        yield Hairpin(port=port)
+        yield _frames("mirror", port, port)
+        yield from translated
     for binding in publication.bindings:
         if binding.host is None:
             yield _opening("routed", binding)
