@@ -63,7 +63,7 @@ HASH = Shape(
 
 ADDRESSES = Shape("intervals, address", "type ipv4_addr; flags interval", key=_subnet)
 
-#: All of them; those with port ranges are not in pyflat's rules, where a range is many elements.
+#: Those of pyflat's rules, and ADDRESSES, which others use for long lists.
 SHAPES = (
     HASH,
     ADDRESSES,
