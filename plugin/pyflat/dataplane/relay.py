@@ -53,6 +53,9 @@ class Relays:
 
     def serve(self, listener: socket.socket, address: IPAddress, port: int) -> None:
         """Listen, and relay connections to an address and port. Raises OSError."""
+        # Connections that have ended would keep the port from us, and ours from a successor, for a
+        # minute. Nobody can share it for that: this socket listens.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.listen(_BACKLOG)
         with self._lock:
             self._served[listener.fileno()] = _Served(listener, f"{address}:{port}")
