@@ -41,8 +41,10 @@ LIBRARIES = {
     "flask": {"pyflat.api.http", "pyflat.app", "pyflat.report.http", "pyflat.serve"},
     "gunicorn": {"pyflat.deadline", "pyflat.serve"},
     "sqlite3": {"pyflat.store.sqlite"},
-    "click": {"pyflat.cli", "pyflat.cli.plan"},
-    "subprocess": {"pyflat.dataplane.docker_user", "pyflat.dataplane.relay"},
+    "click": {"pyflat.cli", "pyflat.cli.plan", "pyflat.cli.service"},
+    "subprocess": {
+        *("pyflat.cli.service", "pyflat.dataplane.docker_user", "pyflat.dataplane.relay"),
+    },
     "ctypes": {"pyflat.dataplane.nftables", "pyflat.dataplane.relay_exec"},
 }
 

@@ -11,6 +11,7 @@ from netaddr import AddrFormatError, IPNetwork
 
 from pyflat import __version__
 from pyflat.cli.plan import plan
+from pyflat.cli.service import install_service, uninstall_service
 from pyflat.errors import PyflatError
 from pyflat.ipam.pools import Source
 from pyflat.naming import is_interface_name
@@ -124,7 +125,8 @@ def serve(**values: Any) -> None:
     run(Settings(**values))
 
 
-commands.add_command(plan)
+for command in (plan, install_service, uninstall_service):
+    commands.add_command(command)
 
 
 def main() -> None:
