@@ -3,7 +3,7 @@
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"tests.docker.{name}" for name in ("client", "labels", "pools", "reach", "traces"))
+    *(f"tests.docker.{name}" for name in ("client", "labels", "pools", "reach", "site", "traces"))
 )
 
 NEWEST, OLDEST = "28.5", "20.10"
