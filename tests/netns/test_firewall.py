@@ -131,7 +131,7 @@ TAMPERING = {
     "the bridge table is deleted": "delete table bridge pyflat",
     "everything is flushed": "flush ruleset",
     "an element is deleted": "delete element inet pyflat anyport4 { tcp . 8080 }",
-    "an element is added": "add element inet pyflat masq4 { 10.0.0.0/8 }",
+    "an element is added": "add element inet pyflat masq4 { ipv4 . 10.0.0.0/8 }",
     "an element is changed": (
         "delete element inet pyflat anyport4 { tcp . 8080 };"
         "add element inet pyflat anyport4 { tcp . 8080 : 10.0.0.1 . 1 }"

@@ -82,7 +82,7 @@ def test_elements_lead_back_to_the_ports(runs: list[list[PortBinding]]) -> None:
 
 def test_elements_of_other_sets_are_no_ports() -> None:
     others = [
-        Element(family="inet", name="snat4", match=("10.0.0.0/24",), data=("192.0.2.1",)),
+        Element(family="inet", name="snat4", match=("ipv4", "10.0.0.0/24"), data=("192.0.2.1",)),
         Element(family="inet", name="routed4", match=(OWN, "tcp", "80")),
         Element(family="bridge", name="quiet", match=("pv-0",)),
     ]

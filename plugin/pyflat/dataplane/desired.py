@@ -105,9 +105,9 @@ def _way_out(network: Network, cidr: IPNetwork) -> Iterator[Object]:
     if family.mode == "routed":
         yield _element("ping", f"ipv{version}", name)
     elif family.source is not None and network.options.masquerade:
-        yield _element(f"snat{version}", listed, data=(str(family.source),))
+        yield _element(f"snat{version}", f"ipv{version}", listed, data=(str(family.source),))
     elif network.options.masquerade:
-        yield _element(f"masq{version}", listed)
+        yield _element(f"masq{version}", f"ipv{version}", listed)
 
 
 def _listed(cidr: IPNetwork) -> str:
