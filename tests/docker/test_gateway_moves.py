@@ -97,6 +97,7 @@ def test_ports_go_with_the_way_out(networks: list[str], docker: Docker, lab: Lab
     _assert_published_by(web, _way_out(web), lab)
 
 
+@pytest.mark.engine(NEWEST)
 def test_a_gateway_priority_decides(
     networks: list[str], docker: Docker, lab: Lab, engine: str
 ) -> None:
