@@ -4,7 +4,7 @@ PYTEST = .venv/bin/pytest
 TARGET = /opt/pyflat
 MAKEFLAGS += --no-print-directory
 
-.PHONY: bench demo test test-quick test-all sequences lab check format lock setup install clean
+.PHONY: bench demo test test-quick test-all sequences golden lab check format lock setup install clean
 
 demo: setup
 	@PYTHONPATH=contrib/lab .venv/bin/python contrib/demo.py
@@ -20,6 +20,10 @@ test-all: check lab sequences
 
 sequences: setup
 	@PYFLAT_TEST_SEQUENCES=5000 $(PYTEST) --quiet tests/unit/test_pools_and_addresses.py
+
+# The firewall of tests/golden, written anew from the kernel; git diff shows what changed.
+golden: setup
+	@$(PYTEST) --quiet --update-golden tests/netns/test_golden.py
 
 check: setup
 	@.venv/bin/ruff format --check --quiet .

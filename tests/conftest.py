@@ -3,7 +3,7 @@
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"tests.docker.{name}" for name in ("client", "labels", "pools", "reach", "traces"))
+    *(f"tests.docker.{name}" for name in ("client", "labels", "pools", "reach", "site", "traces"))
 )
 
 NEWEST, OLDEST = "28.5", "20.10"
@@ -16,6 +16,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"run on these Docker Engines only, with commas between them; without it, on "
         f"{NEWEST} and {OLDEST} or the one a test is about, and the others of "
         f"{', '.join(ALL)} are marked as full",
+    )
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write the files of tests/golden as the kernel has it, instead of comparing",
     )
 
 

@@ -1,19 +1,31 @@
 """Wires the parts together: settings → store → engine → HTTP. Nothing imports this module."""
 
-import fcntl
-from pathlib import Path
-from typing import IO
+import logging
+import time
 
 from flask import Flask
 
+from pyflat import docker_api
 from pyflat.api.http import create_http
 from pyflat.dataplane.linux import LinuxKernel
 from pyflat.dataplane.watch import Watch
 from pyflat.deadline import Deadline
 from pyflat.engine import Engine
+from pyflat.errors import StartupError
+from pyflat.folder import alone, lock_for_worker
+from pyflat.model import Network
+from pyflat.rebuild import rebuild
 from pyflat.report.http import add_reports
 from pyflat.settings import Settings
+from pyflat.state import State
 from pyflat.store.sqlite import SqliteStore
+
+log = logging.getLogger(__name__)
+
+_LATE = (
+    "Docker was started before pyflat: containers of its networks could not be started; "
+    "docker start them, and see that pyflat is there first (pyflat install-service)"
+)
 
 
 def create_app(settings: Settings) -> Flask:
@@ -22,13 +34,17 @@ def create_app(settings: Settings) -> Flask:
     Takes the state folder for this process alone first, waiting for a predecessor to end: a
     worker that is replaced and its successor never overlap. Raises PyflatError.
     """
-    lock = _lock_folder(settings.state_dir)
-    kernel = LinuxKernel(
-        mark=settings.mark, sysctl_root=settings.sysctl_root, uplinks=settings.uplinks
-    )
+    lock = lock_for_worker(settings.state_dir)
+    kernel = _kernel(settings)
+    if not SqliteStore.exists(settings.state_dir) and kernel.remains():
+        raise StartupError(
+            f"state {settings.state_dir}: nothing is there, but this host has networks of pyflat; "
+            "pyflat rebuild asks Docker for what is lost"
+        )
     engine = Engine(SqliteStore(settings.state_dir), kernel)
     watch = Watch(engine)
-    engine.start()
+    if engine.start().bare and any(engine.state.all(Network)) and docker_api.runs():
+        log.warning("%s", _LATE)
     watch.start()
     app = create_http(engine, settings.pools)
     add_reports(app, engine)
@@ -38,7 +54,29 @@ def create_app(settings: Settings) -> Flask:
     return app
 
 
-def _lock_folder(folder: Path) -> IO[str]:
-    lock = (folder / "worker.lock").open("w")
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    return lock
+def rebuild_state(settings: Settings, driver: str) -> State:
+    """Replace the stored State by what Docker and the kernel know; give it.
+
+    The old one is kept under another name. Raises PyflatError, also if the plugin runs.
+    """
+    with alone(settings.state_dir):
+        kernel = _kernel(settings)
+        state = rebuild(
+            docker_api.networks_of(driver),
+            docker_api.running_containers(),
+            kernel.remains(),
+            driver=driver,
+            now=time.time(),
+        )
+        kernel.close()
+        SqliteStore.set_aside(settings.state_dir, time.strftime("%Y%m%d-%H%M%S"))
+        store = SqliteStore(settings.state_dir)
+        store.commit({key: state.lookup(key) for key in state.touched})
+        store.close()
+    return state
+
+
+def _kernel(settings: Settings) -> LinuxKernel:
+    return LinuxKernel(
+        mark=settings.mark, sysctl_root=settings.sysctl_root, uplinks=settings.uplinks
+    )

@@ -1,14 +1,10 @@
 """The process: checks that end in one clear line, then gunicorn with one worker."""
 
-import contextlib
 import errno
-import fcntl
 import logging
 import os
 import socket
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +14,7 @@ from gunicorn.systemd import listen_fds, sd_notify
 from pyflat import __version__
 from pyflat.deadline import Worker
 from pyflat.errors import PyflatError, StartupError
+from pyflat.folder import alone
 from pyflat.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,8 +22,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pyflat")
 
-#: Seconds to wait for a predecessor that is about to end.
-PATIENCE = 5.0
 #: Seconds between two looks for requests that take too long.
 CHECK = 5.0
 
@@ -41,7 +36,7 @@ def serve(settings: Settings) -> None:
     log.setLevel(settings.log_level.upper())
     logging.getLogger("gunicorn.error").addFilter(_says_more)
     _check_rights()
-    with _alone(settings.state_dir):
+    with alone(settings.state_dir):
         if not _has_socket():
             _clear_socket(settings.socket)
         _Server(settings).run()
@@ -123,31 +118,6 @@ def _check_rights() -> None:
     effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))
     if not int(effective.split()[1], 16) >> _CAP_NET_ADMIN & 1:
         raise StartupError("pyflat needs CAP_NET_ADMIN to make networks; run it as root")
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the state folder, after waiting a little for a predecessor that is ending."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = (folder / "serve.lock").open("w")
-    except OSError as error:
-        raise StartupError(f"state folder {folder}: {error.strerror}") from error
-    with lock:
-        deadline = time.monotonic() + PATIENCE
-        while not _try_lock(lock.fileno()):
-            if time.monotonic() > deadline:
-                raise StartupError(f"another pyflat uses the state folder {folder}")
-            time.sleep(0.05)
-        yield
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _clear_socket(path: Path) -> None:

@@ -20,6 +20,13 @@ def lab(engine: str) -> Iterator[Lab]:
         yield lab
 
 
+@pytest.fixture
+def bare(engine: str) -> Iterator[Lab]:
+    """One host of the test's own, on which nothing runs yet."""
+    with bare_lab(engine) as lab:
+        yield lab
+
+
 @pytest.fixture(scope="module")
 def host(lab: Lab) -> Host:
     return lab.host("h1")
@@ -52,9 +59,9 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the end of the daemons' logs with a failure."""
     report = yield
-    lab = getattr(item, "funcargs", {}).get("lab")
-    if report.failed and isinstance(lab, Lab):
-        for host in lab.hosts:
+    labs = [value for value in getattr(item, "funcargs", {}).values() if isinstance(value, Lab)]
+    if report.failed:
+        for host in (host for lab in labs for host in lab.hosts):
             for daemon in (host.pyflat, host.dockerd):
                 report.sections.append((str(daemon), daemon.log_end(20)))
     return report

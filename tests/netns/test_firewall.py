@@ -34,30 +34,6 @@ def prefix(address: str, length: int) -> dict[str, dict[str, object]]:
     return {"prefix": {"addr": address, "len": length}}
 
 
-def test_a_network_and_its_ports_are_elements(machine: Machine) -> None:
-    machine.send(*RUNNING)
-    web4, web6 = "172.30.0.2", "fd00::2"
-    assert witness.elements("bridges") == [BRIDGE]
-    assert witness.elements("inside") == [concat(BRIDGE, BRIDGE)]
-    assert witness.elements("local4") == [concat(BRIDGE, prefix("172.30.0.0", 24))]
-    assert witness.elements("local6") == [concat(BRIDGE, prefix("fd00::", 64))]
-    assert witness.elements("masq4") == [prefix("172.30.0.0", 24)]
-    assert witness.elements("internal") == []
-    assert [concat("tcp", 8080), concat(web4, 80)] in witness.elements("anyport4")
-    assert [concat("sctp", 5000), concat(web6, 5000)] in witness.elements("anyport6")
-    assert witness.elements("port4") == [[concat("udp", "127.0.0.1", 53), concat(web4, 53)]]
-    # Relayed, not translated.
-    assert witness.elements("port6") == []
-    port = f"pv-{WEB[:12]}"
-    assert witness.elements("mirror", "bridge") == [concat(port, port)]
-
-
-def test_an_internal_network_is_marked_and_not_masqueraded(machine: Machine) -> None:
-    machine.send(dockerd.create_network(LAN, "172.30.0.0/24", internal=True))
-    assert witness.elements("internal") == [BRIDGE]
-    assert witness.elements("masq4") == []
-
-
 def test_the_bridge_table_is_there_only_while_ports_are_published(machine: Machine) -> None:
     assert witness.tables() & {"inet pyflat", "bridge pyflat"} == {"inet pyflat"}
     machine.send(*RUNNING)
@@ -155,7 +131,7 @@ TAMPERING = {
     "the bridge table is deleted": "delete table bridge pyflat",
     "everything is flushed": "flush ruleset",
     "an element is deleted": "delete element inet pyflat anyport4 { tcp . 8080 }",
-    "an element is added": "add element inet pyflat masq4 { 10.0.0.0/8 }",
+    "an element is added": "add element inet pyflat masq4 { ipv4 . 10.0.0.0/8 }",
     "an element is changed": (
         "delete element inet pyflat anyport4 { tcp . 8080 };"
         "add element inet pyflat anyport4 { tcp . 8080 : 10.0.0.1 . 1 }"

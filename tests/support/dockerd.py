@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,23 @@ def port(text: str) -> dict[str, Any]:
     }
 
 
+def each(text: str) -> Iterator[str]:
+    """Take a range of container ports apart, as the docker command does before it asks."""
+    words, slash, protocol = text.partition("/")
+    rest, _, containers = words.rpartition(":")
+    address, colon, published = rest.rpartition(":")
+    if "-" not in containers:
+        yield text
+        return
+    for host, container in zip(_range(published), _range(containers), strict=True):
+        yield f"{address}{colon}{host}:{container}{slash}{protocol}"
+
+
+def _range(text: str) -> range:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last) + 1)
+
+
 def subnet(pool: str, **keys: Any) -> dict[str, Any]:
     """Describe a subnet whose first address is the gateway."""
     cidr = IPNetwork(pool)
@@ -77,18 +95,23 @@ def create_network(
     return call(
         "NetworkDriver.CreateNetwork",
         NetworkID=network,
-        Options=network_options(labels or {}, internal=internal, ipv6=bool(families[6])),
+        Options=network_options(
+            labels or {},
+            internal=internal,
+            ipv4=bool(families[4] or not families[6]),
+            ipv6=bool(families[6]),
+        ),
         IPv4Data=families[4],
         IPv6Data=families[6],
     )
 
 
 def network_options(
-    labels: dict[str, str], *, internal: bool = False, ipv6: bool = False
+    labels: dict[str, str], *, internal: bool = False, ipv4: bool = True, ipv6: bool = False
 ) -> dict[str, Any]:
     """Give the options of CreateNetwork and GwAllocCheck."""
     options: dict[str, Any] = {
-        "com.docker.network.enable_ipv4": True,
+        "com.docker.network.enable_ipv4": ipv4,
         "com.docker.network.enable_ipv6": ipv6,
         GENERIC: labels,
     }
@@ -204,7 +227,7 @@ def _on_endpoint(method: str, network: str, endpoint: str) -> Call:
 
 
 def _port_options(ports: tuple[str, ...]) -> dict[str, Any]:
-    bindings = [port(text) for text in ports]
+    bindings = [port(single) for text in ports for single in each(text)]
     exposed = [{"Proto": b["Proto"], "Port": b["Port"]} for b in bindings]
     return {
         "com.docker.network.endpoint.exposedports": exposed,

@@ -16,13 +16,18 @@ _libc = ctypes.CDLL(None, use_errno=True)
 @contextlib.contextmanager
 def fresh_namespace() -> Iterator[None]:
     """Have this thread, and all that it starts, in a new network namespace for a while."""
-    with Path("/proc/thread-self/ns/net").open() as before:
+    with _returning():
         _check(_libc.unshare(_CLONE_NEWNET))
-        try:
-            run("ip", "link", "set", "lo", "up")
-            yield
-        finally:
-            _check(_libc.setns(before.fileno(), _CLONE_NEWNET))
+        run("ip", "link", "set", "lo", "up")
+        yield
+
+
+@contextlib.contextmanager
+def within(name: str) -> Iterator[None]:
+    """Have this thread in a named namespace for a while; a socket stays where it was made."""
+    with _returning(), Path("/run/netns", name).open() as there:
+        _check(_libc.setns(there.fileno(), _CLONE_NEWNET))
+        yield
 
 
 @contextlib.contextmanager
@@ -47,6 +52,15 @@ def add_way_out(name: str, v4: str, v6: str) -> None:
         metric = str(100 + len(name))
         route = (family, "route", "add", "default", "via", gateway, "dev", name, "metric", metric)
         run("ip", *route)
+
+
+@contextlib.contextmanager
+def _returning() -> Iterator[None]:
+    with Path("/proc/thread-self/ns/net").open() as before:
+        try:
+            yield
+        finally:
+            _check(_libc.setns(before.fileno(), _CLONE_NEWNET))
 
 
 def _check(result: int) -> None:

@@ -1,6 +1,7 @@
 """What the host's own tools say about the kernel."""
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -60,6 +61,18 @@ def elements(name: str, family: str = "inet") -> list[Any]:
     (body,) = (body for body in bodies if body.get("name") == name)
     found: list[Any] = body.get("elem", [])
     return found
+
+
+def listing(family: str) -> dict[str, list[str]]:
+    """Give the elements of all our sets and maps in a table, as ``nft`` writes them in text."""
+    text = run("nft", "list", "table", family, "pyflat").replace('"', "")
+    found = re.findall(r"\t(?:set|map) (\w+) {(.*?)\n\t}", text, re.DOTALL)
+    bodies = ((name, re.search(r"elements = {(.*?)}", body, re.DOTALL)) for name, body in found)
+    return {
+        name: [" ".join(element.split()) for element in body[1].split(",")]
+        for name, body in bodies
+        if body
+    }
 
 
 def rules(program: str, chain: str) -> list[str]:

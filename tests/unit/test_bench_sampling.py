@@ -78,3 +78,10 @@ def test_noise_reaches_as_far_as_the_further_end() -> None:
 )
 def test_a_mark_is_held_tied_or_missed(value: float, limit: float | None, verdict: Verdict) -> None:
     assert judge(value, limit, slack=0.06) is verdict
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"), [(3.5, Verdict.HELD), (3.45, Verdict.TIED), (3.4, Verdict.MISSED)]
+)
+def test_a_mark_may_be_the_least_that_is_allowed(value: float, verdict: Verdict) -> None:
+    assert judge(value, 3.5, slack=0.06, at_least=True) is verdict

@@ -68,8 +68,8 @@ def test_a_dual_stack_network() -> None:
         element("inside", "br-lan", "br-lan"),
         element("local4", "br-lan", "172.30.0.0/24"),
         element("local6", "br-lan", "fd00::/64"),
-        element("masq4", "172.30.0.0/24"),
-        element("masq6", "fd00::/64"),
+        element("masq4", "ipv4", "172.30.0.0/24"),
+        element("masq6", "ipv6", "fd00::/64"),
     }
 
 
@@ -107,7 +107,7 @@ def test_a_network_without_gateways_has_a_bridge_without_addresses() -> None:
 
 def test_a_subnet_of_one_address_is_written_as_nftables_lists_it() -> None:
     objects = objects_of(network("lan", "10.0.0.7/32", "fd00::7/128", bridge="br-lan"))
-    assert {element("masq4", "10.0.0.7"), element("masq6", "fd00::7")} <= objects
+    assert {element("masq4", "ipv4", "10.0.0.7"), element("masq6", "ipv6", "fd00::7")} <= objects
 
 
 def test_an_endpoint() -> None:

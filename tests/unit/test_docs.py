@@ -1,3 +1,5 @@
+import re
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -6,6 +8,10 @@ from pyflat.driver.options import DOCKER_OWN, OPTIONS
 
 ROOT = Path(__file__).parents[2]
 OPTIONS_PAGE = (ROOT / "docs/options.md").read_text()
+FIREWALL_PAGE = (ROOT / "docs/firewall.md").read_text()
+EXCERPTS = re.findall(r"<!-- (\S+) -->\n```\n(.*?)```", FIREWALL_PAGE, re.DOTALL)
+TABLES = [path.read_text() for path in (ROOT / "plugin/pyflat/dataplane").glob("*.nft")]
+SETS = sorted(chain(*(re.findall(r"^\t(?:set|map) (\w+)", text, re.MULTILINE) for text in TABLES)))
 
 
 @pytest.mark.parametrize("key", sorted(OPTIONS))
@@ -25,3 +31,14 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     targets = [part.split(")")[0] for part in text.split("](")[1:]]
     files = [target for target in targets if not target.startswith("http")]
     assert [target for target in files if not (page.parent / target).exists()] == []
+
+
+def test_the_listings_of_the_firewalls_page_are_what_the_kernel_has() -> None:
+    found = [path for path, excerpt in EXCERPTS if excerpt in (ROOT / path).read_text()]
+    assert found == re.findall(r"<!-- (\S+)", FIREWALL_PAGE) != []
+
+
+def test_every_set_has_its_line_in_the_firewalls_page() -> None:
+    cells = [line.split("|")[1] for line in FIREWALL_PAGE.splitlines() if line.startswith("| ")]
+    listed = re.findall(r"`(\w+)`", " ".join(cells))
+    assert sorted(listed) == SETS

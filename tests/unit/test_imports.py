@@ -29,11 +29,19 @@ ALLOWED: dict[str, set[str]] = {
     "pyflat.settings": {"pyflat.ipam.pools"},
     "pyflat.deadline": set(),
     "pyflat.app": {
-        *("pyflat.api", "pyflat.dataplane", "pyflat.deadline", "pyflat.engine"),
-        *("pyflat.report", "pyflat.settings", "pyflat.store"),
+        *("pyflat.api", "pyflat.dataplane", "pyflat.deadline", "pyflat.docker_api"),
+        *("pyflat.engine", "pyflat.folder", "pyflat.rebuild", "pyflat.report"),
+        *("pyflat.settings", "pyflat.store"),
     },
-    "pyflat.serve": {"pyflat", "pyflat.app", "pyflat.deadline", "pyflat.settings"},
-    "pyflat.cli": {"pyflat", "pyflat.ipam.pools", "pyflat.serve", "pyflat.settings"},
+    "pyflat.docker_api": set(),
+    "pyflat.folder": set(),
+    "pyflat.rebuild": {"pyflat.dataplane", "pyflat.driver", "pyflat.ipam"},
+    "pyflat.serve": {
+        *("pyflat", "pyflat.app", "pyflat.deadline", "pyflat.folder", "pyflat.settings"),
+    },
+    "pyflat.cli": {
+        *("pyflat", "pyflat.app", "pyflat.ipam.pools", "pyflat.serve", "pyflat.settings"),
+    },
 }
 #: Libraries that only these modules know of.
 LIBRARIES = {
@@ -41,7 +49,10 @@ LIBRARIES = {
     "flask": {"pyflat.api.http", "pyflat.app", "pyflat.report.http", "pyflat.serve"},
     "gunicorn": {"pyflat.deadline", "pyflat.serve"},
     "sqlite3": {"pyflat.store.sqlite"},
-    "click": {"pyflat.cli", "pyflat.cli.plan", "pyflat.cli.service"},
+    "click": {
+        *(f"pyflat.cli.{part}" for part in ("asking", "forget", "plan", "rebuild", "service")),
+        "pyflat.cli",
+    },
     "subprocess": {
         *("pyflat.cli.service", "pyflat.dataplane.docker_user", "pyflat.dataplane.relay"),
     },

@@ -163,7 +163,7 @@ def test_leftovers_without_a_record_are_removed() -> None:
         name="pv-0123456789ab", bridge=f"pf-{LAN[:12]}", mtu=1500, owner="0", peer="p", mac="02:"
     )
     host.kernel.plant(stray)
-    host.kernel.plant(Element(family="inet", name="masq4", match=("10.0.0.0/8",)))
+    host.kernel.plant(Element(family="inet", name="masq4", match=("ipv4", "10.0.0.0/8")))
     host.kernel.plant(Bridge(name="pf-0123456789ab", mac="02:", mtu=1500, owner="0"))
     host.restart()
     assert host.present() == before

@@ -33,7 +33,7 @@ def test_elements_of_a_set_go_into_one_command() -> None:
     ("item", "added", "deleted"),
     [
         (MAPPING, "tcp . 80 : 10.0.0.2 . 8080", "tcp . 80"),
-        (element("masq4", "10.0.0.0/24"), "10.0.0.0/24", "10.0.0.0/24"),
+        (element("masq4", "ipv4", "10.0.0.0/24"), "ipv4 . 10.0.0.0/24", "ipv4 . 10.0.0.0/24"),
         (element("opened", "ipv4", "tcp"), 'ipv4 . "tcp"', 'ipv4 . "tcp"'),
         (element("inside", "ip", "ip"), '"ip" . "ip"', '"ip" . "ip"'),
         (element("local6", "drop", "fd00::/64"), '"drop" . fd00::/64', '"drop" . fd00::/64'),

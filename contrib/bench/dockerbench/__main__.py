@@ -23,7 +23,19 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from dockerbench import addresses, crowd, facts, growth, lifecycle, ports, process, report
+from dockerbench import (
+    addresses,
+    crowd,
+    facts,
+    growth,
+    lifecycle,
+    maps,
+    ports,
+    process,
+    publish,
+    report,
+    traffic,
+)
 from dockerbench.api import ApiError
 from dockerbench.results import Outcome
 from dockerbench.rounds import Run
@@ -32,16 +44,19 @@ from dockerlab import Lab, LabError, engines
 CASES: dict[str, Callable[[Run], Outcome]] = {
     "lifecycle": lifecycle.run,
     "ports": ports.run,
+    "publish": publish.run,
     "crowd": crowd.run,
     "growth": growth.run,
+    "traffic": traffic.run,
     "addresses": addresses.run,
     "process": process.run,
+    "maps": maps.run,
 }
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("cases", nargs=-1, type=click.Choice(list(CASES)))
-@click.option("--quick", is_flag=True, help="Fewer repetitions, smaller crowds: under 3 minutes.")
+@click.option("--quick", is_flag=True, help="Fewer repetitions, smaller crowds: under 7 minutes.")
 @click.option("--engine", default=engines.NEWEST, show_default=True, help="Which Docker Engine.")
 @click.option("--write", "folder", type=click.Path(path_type=Path), help="Keep the results there.")
 @click.option("--seed", type=int, help="Repeat the order of another run.")

@@ -8,11 +8,14 @@ import socket
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 #: The newest version of the Engine API that the requests below are written for.
 NEWEST = (1, 44)
 IMAGE = "busybox"
+
+#: A published tcp port: the container's number, and the host's.
+Port: TypeAlias = tuple[int, int]
 
 
 class ApiError(Exception):
@@ -69,25 +72,26 @@ class Engine:
     """The requests to a Docker Engine that are measured; may be used by any thread."""
 
     def __init__(self, path: Path) -> None:
-        self._client = Client(path)
+        # The bridge driver needs minutes for 1000 ports.
+        self._client = Client(path, timeout=600)
         answer = self._client.call("GET", "/version")
         self.version: str = answer["Version"]
         """The engine's version, as 28.5.2."""
         theirs = tuple(int(part) for part in answer["ApiVersion"].split("."))
         self._prefix = "/v{}.{}".format(*min(NEWEST, theirs))
 
-    def create_network(self, name: str, driver: str, subnet: str) -> None:
-        """Make a network with Docker's own address manager."""
+    def create_network(self, name: str, driver: str, subnet: str, **fields: Any) -> None:
+        """Make a network with Docker's own address manager; `fields` are more of the request."""
         ipam = {"Config": [{"Subnet": subnet}]}
-        self._post("/networks/create", {"Name": name, "Driver": driver, "IPAM": ipam})
+        self._post("/networks/create", {"Name": name, "Driver": driver, "IPAM": ipam} | fields)
 
     def remove_network(self, name: str) -> None:
         """Remove a network that has no endpoint."""
         self._client.call("DELETE", f"{self._prefix}/networks/{name}")
 
-    def create_container(self, name: str, network: str, ports: Sequence[int] = ()) -> None:
-        """Make a container that will sleep; each of `ports` is published under its own number."""
-        bindings = {f"{port}/tcp": [{"HostPort": str(port)}] for port in ports}
+    def create_container(self, name: str, network: str, ports: Sequence[Port] = ()) -> None:
+        """Make a container that will sleep, and publish `ports`."""
+        bindings = {f"{own}/tcp": [{"HostPort": str(hosts)}] for own, hosts in ports}
         body = {
             "Image": IMAGE,
             "Cmd": ["sleep", "1d"],
@@ -99,6 +103,10 @@ class Engine:
     def start(self, container: str) -> None:
         """Start a container; returns when its process runs."""
         self._post(f"/containers/{container}/start")
+
+    def inspect(self, container: str) -> Any:
+        """Give what the engine says of a container."""
+        return self._client.call("GET", f"{self._prefix}/containers/{container}/json")
 
     def kill(self, container: str) -> None:
         """Kill a container; returns when it has let go of its networks."""

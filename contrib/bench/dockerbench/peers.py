@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dockerbench.results import Line, Samples, compare
 
-OURS, OURS_AGAIN = "pyflat", "pyflat again"
-PEER, PEER_AGAIN = "bridge", "bridge again"
+
+def again(variant: str) -> str:
+    """Name the control of a variant: the same once more."""
+    return f"{variant} again"
+
+
+OURS, PEER = "pyflat", "bridge"
+OURS_AGAIN, PEER_AGAIN = again(OURS), again(PEER)
 
 #: Variant → driver of its networks.
 DRIVERS = {OURS: "pyflat", OURS_AGAIN: "pyflat", PEER: "bridge", PEER_AGAIN: "bridge"}
@@ -14,15 +20,31 @@ DRIVERS = {OURS: "pyflat", OURS_AGAIN: "pyflat", PEER: "bridge", PEER_AGAIN: "br
 BASE, BASE_SUBNET = "base", "10.60.0.0/24"
 
 
-def line(mark: int, what: str, samples: Samples, operation: str, limit: float | None) -> Line:
-    """Compare the drivers in one operation, with both controls."""
+def line(
+    mark: int,
+    what: str,
+    samples: Samples,
+    operation: str,
+    limit: float | None,
+    *,
+    ours: str = OURS,
+    peer: str = PEER,
+    unit: str = "ms",
+    at_least: bool = False,
+) -> Line:
+    """Compare the drivers, or other variants, in one operation, with both controls.
+
+    The controls are pyflat and the peer, each against the variant of its name and "again".
+    """
     of = samples[operation]
     return compare(
         mark,
         what,
-        of[OURS],
-        of[PEER],
+        of[ours],
+        of[peer],
         limit=limit,
-        control=(of[PEER_AGAIN], of[PEER]),
+        unit=unit,
+        at_least=at_least,
+        control=(of[again(peer)], of[peer]),
         own_control=(of[OURS_AGAIN], of[OURS]),
     )

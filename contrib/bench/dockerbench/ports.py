@@ -12,7 +12,7 @@ from dockerbench.rounds import Run, settle, timed
 from dockerbench.sampling import differences, median_interval, ratios, reach, sums
 from dockerlab.host import Host
 
-PORTS = range(20000, 20010)
+PORTS = [(port, port) for port in range(20000, 20010)]
 MANY = range(21000, 22000)
 LIMIT = 0.05
 

@@ -88,11 +88,13 @@ def _cells(line: Line) -> tuple[str, ...]:
 
 
 def _bound(line: Line) -> str:
-    return f"≤ {line.limit:.2f}"
+    return f"{'≥' if line.at_least else '≤'} {line.limit:.2f}"
 
 
 def _amount(value: float | None, unit: str) -> str:
-    return "" if value is None else f"{value:.{1 if abs(value) < 100 else 0}f} {unit}"
+    if value is None:
+        return ""
+    return f"{value:.{0 if abs(value) >= 100 else 1 if abs(value) >= 1 else 3}f} {unit}"
 
 
 def _interval(value: Interval | None) -> str:

@@ -38,12 +38,14 @@ class Line:
     own_control: Interval | None = None
     """The same between pyflat and itself."""
     slack: float = 0.0
-    """How much a value may exceed the limit by noise alone."""
+    """How far a value may be beyond the limit by noise alone."""
+    at_least: bool = False
+    """Whether more is better: the value must not be under the limit, rather than over it."""
 
     @property
     def verdict(self) -> Verdict:
         """What the line says of its mark."""
-        return judge(self.value.median, self.limit, self.slack)
+        return judge(self.value.median, self.limit, self.slack, at_least=self.at_least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ def compare(
     peers: Sequence[float],
     *,
     limit: float | None = None,
+    unit: str = "ms",
+    at_least: bool = False,
     control: tuple[Sequence[float], Sequence[float]] | None = None,
     own_control: tuple[Sequence[float], Sequence[float]] | None = None,
 ) -> Line:
@@ -75,6 +79,8 @@ def compare(
         what=what,
         value=median_interval(ratios(ours, peers)),
         limit=limit,
+        unit=unit,
+        at_least=at_least,
         ours=median_interval(ours).median,
         peers=median_interval(peers).median,
         control=equal,

@@ -77,10 +77,14 @@ def reach(control: Interval, centre: float) -> float:
     return max(abs(control.low - centre), abs(control.high - centre))
 
 
-def judge(value: float, limit: float | None, slack: float) -> Verdict:
-    """Compare a value with the limit it must not exceed; `slack` is what noise alone can add."""
+def judge(value: float, limit: float | None, slack: float, *, at_least: bool = False) -> Verdict:
+    """Compare a value with its limit; `slack` is what noise alone can add or take.
+
+    The limit is the most that is allowed, or with `at_least` the least.
+    """
     if limit is None:
         return Verdict.NONE
-    if value <= limit:
+    beyond = limit - value if at_least else value - limit
+    if beyond <= 0:
         return Verdict.HELD
-    return Verdict.TIED if value <= limit + slack else Verdict.MISSED
+    return Verdict.TIED if beyond <= slack else Verdict.MISSED

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from dockerlab import engines, images, lab, sockets
+from dockerlab import engines, firewalls, images, lab, packages, sockets
 from dockerlab.daemon import Daemon
 from dockerlab.errors import LabError
 from dockerlab.host import Host
@@ -196,10 +196,16 @@ def down(name: str, everything: bool) -> None:
 @main.command()
 @click.argument("names", nargs=-1)
 def fetch(names: tuple[str, ...]) -> None:
-    """Get engines and make images beforehand; all of them unless some are named."""
-    for name in names or (*engines.available(), *images.ALL):
+    """Get engines and firewalls and make images beforehand; all unless some are named.
+
+    What the machine itself lacks is installed first.
+    """
+    packages.ensure()
+    for name in names or (*engines.available(), *images.ALL, *firewalls.ALL):
         if name in images.ALL:
             images.archive(images.get(name))
+        elif name in firewalls.ALL:
+            firewalls.fetch(name)
         else:
             engines.get(name)
 

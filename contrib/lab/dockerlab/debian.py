@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from dockerlab import packages, settings
 from dockerlab.commands import call, plain_environment
@@ -82,6 +85,38 @@ def unpack(package: Path, into: Path) -> None:
         done = subprocess.run(untar, stdin=files.stdout, capture_output=True, text=True)
     if done.returncode or files.returncode:
         raise LabError(f"cannot unpack {package.name}: {done.stderr.strip()}")
+
+
+def unpack_packages(
+    suite_name: str,
+    names: tuple[str, ...],
+    work: Path,
+    files: Path,
+    wanted: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Fetch packages of a suite and unpack them into `files`, in the versions wanted of some.
+
+    `work` is a folder for what lies about meanwhile.
+    """
+    suite = Suite(suite_name, work / "apt")
+    suite.update()
+    exact = [_exact(suite, name, wanted[name]) if name in wanted else name for name in names]
+    for package in suite.download(exact, work / "debs"):
+        unpack(package, files)
+    shutil.rmtree(work / "apt")
+    shutil.rmtree(work / "debs")
+
+
+def _exact(suite: Suite, package: str, version: str) -> str:
+    found = suite.versions(package)
+    for candidate in found:
+        if candidate.startswith(version):
+            return f"{package}={candidate}"
+    raise LabError(
+        f"Debian {suite.name} has {package} {', '.join(found) or 'not at all'} and no {version} "
+        "any more: set PYFLAT_LAB_MIRROR to an archive that has it, such as "
+        "http://snapshot.debian.org/archive/debian/20261101T000000Z"
+    )
 
 
 def _signed_by() -> str:

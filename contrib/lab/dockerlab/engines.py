@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dockerlab import store
-from dockerlab.debian import Suite, unpack
+from dockerlab.debian import unpack_packages
 from dockerlab.errors import LabError
 
 MACHINE = "machine"
@@ -63,7 +63,7 @@ def _fetch_engine(name: str, work: Path) -> None:
     files = work / "files"
     for suite_name, names in _ENGINES[name].items():
         wanted = {package: name for package in names if package.startswith("docker")}
-        _unpack_packages(suite_name, names, wanted, work, files)
+        unpack_packages(suite_name, names, work, files, wanted)
     (work / "bin").mkdir()
     for folder in ("usr/bin", "usr/sbin"):
         for program in (files / folder).iterdir():
@@ -75,33 +75,8 @@ def _fetch_engine(name: str, work: Path) -> None:
 
 def _fetch_cli_plugins(work: Path) -> None:
     files = work / "files"
-    _unpack_packages("sid", ("docker-compose", "docker-buildx"), {"docker-compose": "2.40"}, work,
-                     files)  # fmt: skip
+    names = ("docker-compose", "docker-buildx")
+    unpack_packages("sid", names, work, files, {"docker-compose": "2.40"})
     for program in (files / "usr/libexec/docker/cli-plugins").iterdir():
         program.rename(work / program.name)
     shutil.rmtree(files)
-
-
-def _unpack_packages(
-    suite_name: str, names: tuple[str, ...], wanted: dict[str, str], work: Path, files: Path
-) -> None:
-    """Unpack packages of a suite into `files`, in the versions wanted of some."""
-    suite = Suite(suite_name, work / "apt")
-    suite.update()
-    exact = [_exact(suite, name, wanted[name]) if name in wanted else name for name in names]
-    for package in suite.download(exact, work / "debs"):
-        unpack(package, files)
-    shutil.rmtree(work / "apt")
-    shutil.rmtree(work / "debs")
-
-
-def _exact(suite: Suite, package: str, version: str) -> str:
-    found = suite.versions(package)
-    for candidate in found:
-        if candidate.startswith(version):
-            return f"{package}={candidate}"
-    raise LabError(
-        f"Debian {suite.name} has {package} {', '.join(found) or 'not at all'} and no {version} "
-        "any more: set PYFLAT_LAB_MIRROR to an archive that has it, such as "
-        "http://snapshot.debian.org/archive/debian/20261101T000000Z"
-    )

@@ -10,7 +10,8 @@ from dockerlab.errors import CommandError, LabError
 
 _log = logging.getLogger(__name__)
 
-# dockerd needs the libraries; nc, ping and tcpdump are what an experiment reaches for.
+# dockerd needs the libraries, pyflat systemd's socket proxy; nc, ping and tcpdump are what an
+# experiment reaches for.
 NEEDED = (
     "iproute2",
     "iptables",
@@ -20,6 +21,7 @@ NEEDED = (
     "netcat-openbsd",
     "nftables",
     "procps",
+    "systemd",
     "tcpdump",
     "util-linux",
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from pyflat.api import ipam_driver, network_driver
+from pyflat.api import admin, ipam_driver, network_driver
 from pyflat.api.calls import Answer, Engine, Method, Result, World
 from pyflat.api.codec import decode, encode
 from pyflat.api.messages import Request
@@ -33,6 +33,7 @@ def routes(sources: Sequence[Source]) -> dict[str, Method]:
     for driver, methods in (
         ("NetworkDriver", network_driver.METHODS),
         ("IpamDriver", ipam_driver.methods(sources)),
+        ("Pyflat", admin.METHODS),
     ):
         table.update({f"/{driver}.{name}": method for name, method in methods.items()})
     return table

@@ -10,10 +10,16 @@ from pyflat.api.codec import plain_address, subnet_address
 from pyflat.driver import endpoints
 from pyflat.errors import InvalidRequest
 from pyflat.ipam.addresses import release_address, request_address
-from pyflat.ipam.pools import Source, free_subnet, read_lease, release_pool, request_pool
+from pyflat.ipam.pools import (
+    GLOBAL,
+    LOCAL,
+    Source,
+    free_subnet,
+    read_lease,
+    release_pool,
+    request_pool,
+)
 from pyflat.state import State
-
-LOCAL, GLOBAL = "PyflatLocal", "PyflatGlobal"
 
 
 def _capabilities(state: State, _: messages.Request, __: World) -> Result:

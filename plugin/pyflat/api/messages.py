@@ -110,6 +110,13 @@ class Discover(Request, frozen=True, kw_only=True):
     DiscoveryData: dict[str, Any] | None = None
 
 
+class Forget(Request, frozen=True, kw_only=True):
+    """Pyflat.Forget: of an administrator, not of dockerd."""
+
+    Kind: str
+    Name: str
+
+
 class PortBinding(Struct, frozen=True, kw_only=True):
     """One entry of the option ``com.docker.network.portmap``."""
 

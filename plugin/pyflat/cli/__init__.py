@@ -10,7 +10,9 @@ import click
 from netaddr import AddrFormatError, IPNetwork
 
 from pyflat import __version__
+from pyflat.cli.forget import forget
 from pyflat.cli.plan import plan
+from pyflat.cli.rebuild import rebuild
 from pyflat.cli.service import install_service, uninstall_service
 from pyflat.errors import PyflatError
 from pyflat.ipam.pools import Source
@@ -125,7 +127,7 @@ def serve(**values: Any) -> None:
     run(Settings(**values))
 
 
-for command in (plan, install_service, uninstall_service):
+for command in (forget, plan, rebuild, install_service, uninstall_service):
     commands.add_command(command)
 
 

@@ -7,22 +7,14 @@ from typing import Any
 
 import click
 
-from pyflat.cli.reading import read
-from pyflat.settings import Settings
+from pyflat.cli.asking import read, socket_option
 
 #: Exit status where there is a difference; 0 is none and 1 an error.
 DIFFERS = 2
 
 
 @click.command()
-@click.option(
-    "--socket",
-    type=click.Path(path_type=Path),
-    default=Settings().socket,
-    show_default=True,
-    envvar="PYFLAT_SOCKET",
-    help="Unix socket of the plugin.",
-)
+@socket_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 def plan(socket: Path, as_json: bool) -> None:
     """Show what pyflat would mend now; change nothing.

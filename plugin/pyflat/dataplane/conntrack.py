@@ -16,6 +16,7 @@ from netaddr import IPAddress
 
 from pyflat.dataplane.raw import attribute, attributes, check, dump, nest, request
 from pyflat.errors import BackendError
+from pyflat.model import ANY, PortBinding
 
 # linux/netfilter/nfnetlink.h and nfnetlink_conntrack.h
 _NETLINK_NETFILTER = 12
@@ -28,16 +29,6 @@ _BY_PROTOCOL = 1 << 3  # net/netfilter/nf_conntrack_netlink.c: CTA_FILTER_F_CTA_
 _ACK = 0x4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Udp:
-    """A published UDP port: ``host`` is None if it is published on every address."""
-
-    host: IPAddress | None
-    host_port: int
-    container: IPAddress
-    container_port: int
-
-
 @dataclass(frozen=True, slots=True)
 class _Tuple:
     source: bytes
@@ -46,7 +37,7 @@ class _Tuple:
     destination_port: int
 
 
-def forget(ports: Collection[Udp]) -> None:
+def forget(ports: Collection[PortBinding]) -> None:
     """Forget the flows that lead to the ports' containers or, untranslated, to the ports.
 
     Raises BackendError.
@@ -58,9 +49,9 @@ def forget(ports: Collection[Udp]) -> None:
         raise BackendError(f"conntrack: {error.strerror}") from error
 
 
-def _forget(family: int, ports: Collection[Udp]) -> None:
+def _forget(family: int, ports: Collection[PortBinding]) -> None:
     containers = {(port.container.packed, port.container_port) for port in ports}
-    hosts = {(port.host.packed if port.host else None, port.host_port) for port in ports}
+    hosts = {(_packed(port.host), port.host_port) for port in ports}
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as link:
         for message in list(_udp_flows(link, family)):
             parts = dict(attributes(message))
@@ -73,6 +64,11 @@ def _forget(family: int, ports: Collection[Udp]) -> None:
                 body = _family(family) + nest(_TUPLE_ORIG, parts[_TUPLE_ORIG])
                 request(link, _DELETE, _ACK, body)
                 check(link.recv(1 << 16))
+
+
+def _packed(host: IPAddress | None) -> bytes | None:
+    """Give an address as conntrack does, None for all."""
+    return None if host is None or host in ANY.values() else host.packed
 
 
 def _is_untranslated(orig: _Tuple, reply: _Tuple) -> bool:

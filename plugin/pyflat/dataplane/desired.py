@@ -105,9 +105,9 @@ def _way_out(network: Network, cidr: IPNetwork) -> Iterator[Object]:
     if family.mode == "routed":
         yield _element("ping", f"ipv{version}", name)
     elif family.source is not None and network.options.masquerade:
-        yield _element(f"snat{version}", listed, data=(str(family.source),))
+        yield _element(f"snat{version}", f"ipv{version}", listed, data=(str(family.source),))
     elif network.options.masquerade:
-        yield _element(f"masq{version}", listed)
+        yield _element(f"masq{version}", f"ipv{version}", listed)
 
 
 def _listed(cidr: IPNetwork) -> str:
@@ -164,9 +164,10 @@ def _guard(endpoint: Endpoint) -> Iterator[Element]:
 def _publication(state: State, publication: Publication) -> Iterator[Object]:
     port = naming.host_end(publication.id)
     network = state.require(Network, state.require(Endpoint, publication.id).network)
-    yield Hairpin(port=port)
-    yield _frames("mirror", port, port)
-    yield from mappings(publication.bindings)
+    if translated := [*mappings(publication.bindings)]:
+        yield Hairpin(port=port)
+        yield _frames("mirror", port, port)
+        yield from translated
     for binding in publication.bindings:
         if binding.host is None:
             yield _opening("routed", binding)

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 _PROGRAMS = {"ip": "iptables", "ip6": "ip6tables"}
 _CHAIN = "DOCKER-USER"
+_LIMIT = 5
 
 
 class DockerUser:
@@ -78,8 +79,14 @@ class DockerUser:
         return shutil.which(_PROGRAMS[item.family])
 
     def _run(self, item: DockerAccept, *words: str) -> subprocess.CompletedProcess[str]:
-        command: Sequence[str] = (_PROGRAMS[item.family], "-w", "2", *words)
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+        """Run the program; one that is stuck is ended, and has failed."""
+        command: Sequence[str] = (_PROGRAMS[item.family], "-w", "1", *words)
+        try:
+            return subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=_LIMIT
+            )
+        except subprocess.TimeoutExpired:
+            return subprocess.CompletedProcess(command, 1, "", f"no answer in {_LIMIT} s")
 
 
 def _accept(family: str) -> DockerAccept:

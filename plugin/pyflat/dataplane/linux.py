@@ -10,8 +10,9 @@ from typing import Literal
 
 from netaddr import IPAddress, IPNetwork
 
-from pyflat.dataplane.conntrack import Udp, forget
+from pyflat.dataplane.conntrack import forget
 from pyflat.dataplane.docker_user import DockerUser
+from pyflat.dataplane.mappings import bindings_of
 from pyflat.dataplane.netlink import Links
 from pyflat.dataplane.nftables import Nftables
 from pyflat.dataplane.objects import (
@@ -30,6 +31,7 @@ from pyflat.dataplane.ports import Ports
 from pyflat.dataplane.routes import name_servers, read_routes
 from pyflat.dataplane.switches import Switches
 from pyflat.errors import BackendError, PyflatError
+from pyflat.model import PortBinding
 from pyflat.naming import is_interface_name
 
 log = logging.getLogger(__name__)
@@ -74,6 +76,10 @@ class LinuxKernel:
             *self._docker_user.observe(),
         }
 
+    def remains(self) -> set[Object]:
+        """Read what a plugin of an earlier time has left: links, addresses and elements."""
+        return {*self._links.observe(), *self._tables.elements()}
+
     def whereabouts(self, host_end: str) -> Literal["gone", "home", "away"]:
         """See ``Kernel.whereabouts``."""
         return self._links.whereabouts(host_end)
@@ -116,8 +122,7 @@ class LinuxKernel:
     def _apply(self, batch: Sequence[Step]) -> None:
         if _is_firewall(batch[0]):
             self._tables.apply(batch)
-            ports = [port for step in batch for port in _udp_ports(step.object)]
-            if ports:
+            if ports := _udp_ports(batch):
                 self._background.submit(_forget, ports)
             return
         (step,) = batch
@@ -140,21 +145,13 @@ def _is_firewall(step: Step) -> bool:
     return isinstance(step.object, Table | Element)
 
 
-def _udp_ports(item: Object) -> Iterator[Udp]:
-    """Give the UDP ports that an element of one of the maps publishes."""
-    match item:
-        case Element(match=("udp", *host, ports), data=(container, *inner)):
-            first, _, last = ports.partition("-")
-            for port in range(int(first), int(last or first) + 1):
-                yield Udp(
-                    host=IPAddress(host[0]) if host else None,
-                    host_port=port,
-                    container=IPAddress(container),
-                    container_port=int(inner[0]) if inner else port,
-                )
+def _udp_ports(batch: Iterable[Step]) -> list[PortBinding]:
+    """Give the UDP ports that a batch publishes or withdraws."""
+    elements = (step.object for step in batch if isinstance(step.object, Element))
+    return [port for port in bindings_of(elements) if port.protocol == "udp"]
 
 
-def _forget(ports: Sequence[Udp]) -> None:
+def _forget(ports: Sequence[PortBinding]) -> None:
     try:
         forget(ports)
     except BackendError as error:

@@ -1,7 +1,10 @@
-"""Published ports as elements of the maps that chain ``publish`` asks. Pure."""
+"""Published ports as elements of the maps that chain ``publish`` asks, and back. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+
+from netaddr import IPAddress
 
 from pyflat.dataplane.objects import Element
 from pyflat.model import ANY, LOOPBACK6, PortBinding
@@ -9,6 +12,8 @@ from pyflat.model import ANY, LOOPBACK6, PortBinding
 #: From so many neighbouring ports on, one interval is cheaper than a hash element for each: an
 #: update of an interval map costs as much as the map has elements.
 SPAN = 64
+
+_MAP = re.compile("(any)?(port|span)[46]")
 
 
 def mappings(bindings: Iterable[PortBinding]) -> Iterator[Element]:
@@ -20,6 +25,24 @@ def mappings(bindings: Iterable[PortBinding]) -> Iterator[Element]:
         else:
             ports = f"{first.host_port}-{run[-1].host_port}"
             yield _element("span", first, ports, (str(first.container),))
+
+
+def bindings_of(elements: Iterable[Element]) -> Iterator[PortBinding]:
+    """Give the published ports that elements of the maps stand for, others are passed over."""
+    for element in elements:
+        if not _MAP.fullmatch(element.name):
+            continue
+        protocol, *host, ports = element.match
+        container, *inner = element.data
+        first, _, last = ports.partition("-")
+        for port in range(int(first), int(last or first) + 1):
+            yield PortBinding(
+                protocol=protocol,
+                host=IPAddress(host[0]) if host else ANY[IPAddress(container).version],
+                host_port=port,
+                container=IPAddress(container),
+                container_port=int(inner[0]) if inner else port,
+            )
 
 
 def _runs(bindings: Iterable[PortBinding]) -> Iterator[Sequence[PortBinding]]:

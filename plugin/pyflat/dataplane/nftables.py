@@ -6,13 +6,15 @@ out as JSON.
 
 import ctypes
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pyflat.dataplane import ruleset
 from pyflat.dataplane.objects import Element, Table
 from pyflat.dataplane.plan import Step
 from pyflat.errors import BackendError, StartupError
+
+FAMILIES = ("inet", "bridge")
 
 _JSON = 1 << 4  # NFT_CTX_OUTPUT_JSON
 _TERSE = 1 << 11  # NFT_CTX_OUTPUT_TERSE: sets without their elements
@@ -53,7 +55,7 @@ class Nftables:
     def observe(self) -> set[Table | Element]:
         """Read our tables and, of those that are as we installed them, their elements."""
         found: set[Table | Element] = set()
-        for family in ("inet", "bridge"):
+        for family in FAMILIES:
             rules = self._rules(family)
             if rules is None:
                 continue
@@ -62,6 +64,12 @@ class Nftables:
             if intact:
                 found.update(ruleset.elements_of(self._list(family)))
         return found
+
+    def elements(self) -> Iterator[Element]:
+        """Read the elements of our tables, whoever installed them."""
+        for family in FAMILIES:
+            if listing := self._list(family):
+                yield from ruleset.elements_of(listing)
 
     def close(self) -> None:
         """Free the context."""

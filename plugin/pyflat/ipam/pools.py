@@ -10,6 +10,9 @@ from pyflat.errors import Conflict, Exhausted, InvalidRequest, NotFound
 from pyflat.model import AddressBlock, Pool, overlap, pool_id
 from pyflat.state import State
 
+#: Our address spaces: of one host, and of a swarm.
+LOCAL, GLOBAL = "PyflatLocal", "PyflatGlobal"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -100,6 +103,11 @@ def release_pool(state: State, identifier: str) -> State:
         return state
     if pool.references > 1:
         return state.put(replace(pool, references=pool.references - 1))
+    return drop_pool(state, pool)
+
+
+def drop_pool(state: State, pool: Pool) -> State:
+    """Remove a pool with its addresses, however often it was asked for."""
     for block in list(state.ids("pool", pool.id)):
         state = state.drop(AddressBlock, block)
     return state.drop(Pool, pool.id)

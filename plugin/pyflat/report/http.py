@@ -16,7 +16,7 @@ class Readable(Protocol):
 
 
 def add_reports(app: Flask, engine: Readable) -> None:
-    """Add the routes: ``GET /plan``. What goes wrong is answered as ``{"error": …}``."""
+    """Add the routes: ``GET /plan``. Errors are answered as dockerd's are."""
     app.add_url_rule("/plan", "plan", lambda: _plan(engine.pending()), methods=["GET"])
     app.register_error_handler(PyflatError, _failure)
 
@@ -30,4 +30,4 @@ def _plan(difference: Difference) -> dict[str, Any]:
 
 
 def _failure(error: PyflatError) -> tuple[dict[str, str], int]:
-    return {"error": str(error)}, error.status
+    return {"Err": str(error)}, error.status

@@ -1,0 +1,33 @@
+"""Runs nftables transactions in the network namespace it is started in: one a line of its input.
+
+For each it writes the milliseconds that pyflat's own binding has taken.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from pyflat.dataplane.nftables import Nftables
+
+
+class _Binding(Nftables):
+    """Takes any commands, where pyflat's tables take steps."""
+
+    def run(self, commands: str) -> None:
+        """Carry out commands in one transaction. Raises BackendError."""
+        self._run(commands)
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    binding = _Binding(mark=1)
+    for commands in sys.stdin:
+        start = time.perf_counter()
+        binding.run(commands)
+        print((time.perf_counter() - start) * 1000, flush=True)
+    binding.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""The Docker Engine's own API. Never asked while dockerd waits for an answer of ours.
+
+dockerd holds its locks while it calls a plugin: a question to it from there would never be
+answered.
+"""
+
+import os
+import socket
+from typing import Any
+
+from pyflat.errors import BackendError
+
+_DEFAULT = "unix:///run/docker.sock"
+
+
+def runs() -> bool:
+    """Say whether dockerd is there; False, too, where its API is not on a Unix socket."""
+    scheme, _, path = _url().partition("://")
+    if scheme != "unix":
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(path) == 0
+
+
+def networks_of(driver: str) -> list[dict[str, Any]]:
+    """Give what ``docker network inspect`` says of a driver's networks. Raises BackendError."""
+    return _ask(lambda client: [network.attrs for network in _networks(client, driver)])
+
+
+def running_containers() -> list[dict[str, Any]]:
+    """Give what ``docker inspect`` says of each running container. Raises BackendError."""
+    return _ask(lambda client: [container.attrs for container in client.containers.list()])
+
+
+def _networks(client: Any, driver: str) -> Any:
+    return client.networks.list(filters={"driver": driver}, greedy=True)
+
+
+def _ask(question: Any) -> list[dict[str, Any]]:
+    import docker  # late: it takes as long to import as the rest of the program
+
+    try:
+        client = docker.DockerClient(base_url=_url(), timeout=30)
+        found: list[dict[str, Any]] = question(client)
+    except docker.errors.DockerException as error:
+        raise BackendError(f"Docker does not answer at {_url()}: {error}") from error
+    return found
+
+
+def _url() -> str:
+    return os.environ.get("DOCKER_HOST") or _DEFAULT

@@ -1,0 +1,48 @@
+"""The state folder, which belongs to one process at a time."""
+
+import contextlib
+import fcntl
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from pyflat.errors import StartupError
+
+#: Seconds to wait for a predecessor that is about to end.
+PATIENCE = 5.0
+
+
+def lock_for_worker(folder: Path) -> IO[str]:
+    """Take the folder for this process, waiting for its predecessor to end.
+
+    Held as long as what is given is open: the process's end unlocks it.
+    """
+    lock = (folder / "worker.lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the state folder, after waiting a little for a predecessor that is ending."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (folder / "serve.lock").open("w")
+    except OSError as error:
+        raise StartupError(f"state folder {folder}: {error.strerror}") from error
+    with lock:
+        deadline = time.monotonic() + PATIENCE
+        while not _try_lock(lock.fileno()):
+            if time.monotonic() > deadline:
+                raise StartupError(f"another pyflat uses the state folder {folder}")
+            time.sleep(0.05)
+        yield
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,94 @@
+"""The firewall that each kind of network makes, compared with files that are there to be read.
+
+``make golden`` writes them anew.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support import witness
+from tests.support.machine import Machine
+from tests.support.namespaces import add_way_out
+from tests.support.rulesets import Case, written
+
+pytestmark = pytest.mark.quick
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+FAMILIES = ("inet", "bridge")
+PORTS = (
+    *("8080:80", "192.0.2.2:8081:80", "127.0.0.1:8082:80", "[::1]:8083:80"),
+    *("5353:53/udp", "9999:9999/sctp", "7000-7099:7000-7099", "192.0.2.2:7100-7199:7100-7199"),
+    "8001-8002:81-82",
+)
+
+
+def label(**labels: str) -> dict[str, str]:
+    """Labels of Docker's bridge, by the last part of their names."""
+    return {f"com.docker.network.bridge.{name}": value for name, value in labels.items()}
+
+
+def modes(mode: str) -> dict[str, str]:
+    return label(gateway_mode_ipv4=mode, gateway_mode_ipv6=mode)
+
+
+SOURCES = {"host_ipv4": "192.0.2.2", "host_ipv6": "2001:db8::2"}
+ANTISPOOF = {"antispoof": "true"}
+CASES = {
+    "nat": [Case(ports=PORTS)],
+    "nat-ipv4": [Case(pools=("172.30.0.0/24",))],
+    "nat-ipv6": [Case(pools=("fd00::/64",))],
+    "two-networks": [
+        Case(),
+        Case(network="inner", container="db", pools=("172.31.0.0/24",), internal=True),
+    ],
+    "internal": [Case(internal=True)],
+    "isolated": [Case(internal=True, labels=modes("isolated"))],
+    "icc-off": [Case(labels=label(enable_icc="false"))],
+    "routed": [Case(labels=modes("routed"))],
+    "nat-unprotected": [Case(labels=modes("nat-unprotected"))],
+    "trusted": [Case(labels=label(trusted_host_interfaces="eth1"))],
+    "source-address": [Case(labels={f"com.docker.network.{k}": v for k, v in SOURCES.items()})],
+    "masquerade-off": [Case(labels=label(enable_ip_masquerade="false"))],
+    "antispoof": [Case(labels=ANTISPOOF, ports=())],
+    "antispoof-icc-off": [Case(labels=ANTISPOOF | label(enable_icc="false"))],
+    "ports-docker": [Case(labels={"ports": "docker"})],
+}
+
+
+@pytest.fixture
+def router(namespace: None) -> Iterator[Machine]:
+    """A host with a way out that forwards, as one where dockerd runs."""
+    add_way_out("eth0", "192.0.2", "2001:db8")
+    witness.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+    machine = Machine()
+    yield machine
+    machine.close()
+
+
+def compare(name: str, text: str, request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--update-golden"):
+        (GOLDEN / name).write_text(text)
+    assert text == (GOLDEN / name).read_text()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_network_and_its_container_are_these_elements(
+    router: Machine, name: str, request: pytest.FixtureRequest
+) -> None:
+    for case in CASES[name]:
+        router.send(*case.calls())
+    compare(f"{name}.txt", written(*CASES[name]), request)
+    assert router.pending() == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_these_are_the_rules(router: Machine, family: str, request: pytest.FixtureRequest) -> None:
+    router.send(*Case().calls())
+    rules = witness.run("nft", "--terse", "list", "table", family, "pyflat")
+    compare(f"rules-{family}.txt", rules, request)
+
+
+def test_every_file_belongs_to_a_case() -> None:
+    names = {*CASES, *(f"rules-{family}" for family in FAMILIES)}
+    assert {path.name for path in GOLDEN.iterdir()} == {f"{name}.txt" for name in names}

@@ -1,0 +1,88 @@
+"""What the firewall holds for networks and containers, in a form to be read and compared."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from textwrap import wrap
+
+from netaddr import IPNetwork
+from tests.support import dockerd, witness
+from tests.support.dockerd import Call, docker_id
+
+from pyflat import naming
+
+DUAL = ("172.30.0.0/24", "fd00::/64")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A network with one container, as the docker command makes them."""
+
+    network: str = "lan"
+    container: str = "web"
+    pools: tuple[str, ...] = DUAL
+    internal: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[str, ...] = ("8080:80",)
+
+    def calls(self) -> Iterator[Call]:
+        """Give the requests of dockerd."""
+        network, endpoint = docker_id(self.network), docker_id(self.container)
+        labels = dict(self.labels)
+        yield dockerd.create_network(network, *self.pools, internal=self.internal, labels=labels)
+        own = {f"v{IPNetwork(pool).version}": _second(pool) for pool in self.pools}
+        yield dockerd.create_endpoint(network, endpoint, **own)
+        yield dockerd.join(network, endpoint, *self.ports)
+        # Asked of the driver that gave the container its gateway.
+        if labels.get("ports") != "docker":
+            yield dockerd.program(network, endpoint, *self.ports)
+
+    def commands(self) -> Iterator[str]:
+        """Give the commands of a user, line by line."""
+        versions = {IPNetwork(pool).version for pool in self.pools}
+        yield from _command(
+            "docker network create -d pyflat",
+            *(["--internal"] if self.internal else []),
+            *([] if 4 in versions else ["--ipv4=false"]),
+            *(["--ipv6"] if 6 in versions else []),
+            *(f"--subnet {pool}" for pool in self.pools),
+            *(f"-o {key}={value}" for key, value in self.labels.items()),
+            self.network,
+        )
+        ports = (f"-p {port}" for port in self.ports)
+        network = f"--network {self.network}"
+        yield from _command(f"docker run -d --name {self.container}", network, *ports, "nginx")
+
+
+def written(*cases: Case) -> str:
+    """Write what the tables of this namespace hold, below the commands that led to it."""
+    lines = [f"# {line}" for case in cases for line in case.commands()]
+    for family in ("inet", "bridge"):
+        if f"{family} pyflat" in witness.tables():
+            lines += ["", f"table {family} pyflat"]
+            for name, elements in witness.listing(family).items():
+                named = sorted(_named(element, cases) for element in elements)
+                lines += [f"    {name}: {element}" for element in named]
+    return "\n".join(lines) + "\n"
+
+
+def _named(element: str, cases: Iterable[Case]) -> str:
+    """Put names where interfaces have digits of ids."""
+    for case in cases:
+        element = element.replace(naming.bridge(docker_id(case.network)), f"pf-{case.network}")
+        element = element.replace(
+            naming.host_end(docker_id(case.container)), f"pv-{case.container}"
+        )
+    return element
+
+
+def _command(*words: str) -> Iterator[str]:
+    # A word may be an option and its value, which stay together.
+    text = " ".join(word.replace(" ", "\0") for word in words)
+    *lines, last = wrap(text, 90, subsequent_indent="    ", break_on_hyphens=False)
+    yield from (f"{line} \\".replace("\0", " ") for line in lines)
+    yield last.replace("\0", " ")
+
+
+def _second(pool: str) -> str:
+    cidr = IPNetwork(pool)
+    return f"{cidr[2]}/{cidr.prefixlen}"
