@@ -64,6 +64,7 @@ def test_after_a_boot_the_container_is_back_and_its_ports_answer(host: Guest, en
     docker = moment(host, "ExecMainStartTimestamp", "docker.service")
     assert 0 < socket < service < docker
     assert host.run("systemctl", "--failed", "--quiet", "--plain") == ""
+    assert "WARNING" not in host.run("journalctl", "--boot", "--unit=pyflat.service")
 
 
 def test_a_pyflat_that_fails_at_boot_does_not_keep_docker_from_starting_later(host: Guest) -> None:
@@ -115,6 +116,15 @@ def test_a_stuck_service_is_started_again(host: Guest) -> None:
     )
     assert eventually(lambda: answers(host), 10)
     assert "Watchdog timeout" in host.run("journalctl", "--boot", "--unit=pyflat.service")
+
+
+def test_a_docker_that_was_there_before_is_told_of(host: Guest) -> None:
+    host.run("systemctl", "stop", "pyflat.socket")
+    host.run("nft", "flush", "ruleset")
+    host.run("sh", "-c", "for link in /sys/class/net/p[fv]-*; do ip link delete ${link##*/}; done")
+    host.run("systemctl", "start", "pyflat.service")
+    told = host.run("journalctl", "--boot", "--unit=pyflat.service")
+    assert "Docker was started before pyflat" in told
 
 
 def test_uninstalling_leaves_the_state_and_nothing_else(host: Guest) -> None:
