@@ -1,6 +1,7 @@
 # make demo   a lab host, a network, containers that talk, and what was made for them; cleans up
 # make test   everything that the tests hold, once
 PYTEST = .venv/bin/pytest
+TARGET = /opt/pyflat
 MAKEFLAGS += --no-print-directory
 
 .PHONY: bench demo test test-quick test-all sequences golden lab check format lock setup install clean
@@ -46,8 +47,13 @@ lock: setup
 	@{ echo "# Exact versions for development and CI; make lock writes it anew."; \
 	   .venv/bin/pip freeze --exclude-editable; } > requirements.lock
 
+# Not in .venv: what systemd runs as root must be where nobody else can write.
 install: setup
-	@.venv/bin/pip install --quiet .
+	@rm -rf build
+	@.venv/bin/python -m venv $(TARGET)
+	@$(TARGET)/bin/pip install --quiet --disable-pip-version-check --constraint requirements.lock .
+	@ln -sfn $(TARGET)/bin/pyflat /usr/local/bin/pyflat
+	@$(TARGET)/bin/pyflat install-service
 
 setup:
 	@contrib/setup

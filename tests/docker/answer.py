@@ -1,44 +1,49 @@
-"""A program for any machine: answers on one TCP and UDP port with a name and who asks."""
+"""A program for any machine: answers on TCP and UDP ports, each with a name and who asks.
 
+``answer.py PORT=NAME…``
+"""
+
+import asyncio
 import socket
-import socketserver
 import sys
-import threading
+from typing import cast
 
 
-class _Server(socketserver.ThreadingTCPServer):
-    address_family = socket.AF_INET6
-    allow_reuse_address = True
-    daemon_threads = True
+class _Packets(asyncio.DatagramProtocol):
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._transport.sendto(_line(self._name, addr[0]), addr)
 
 
-class _UdpServer(socketserver.ThreadingUDPServer):
-    address_family = socket.AF_INET6
-    daemon_threads = True
+def _line(name: str, peer: str) -> bytes:
+    return f"{name} {peer}\n".encode()
 
 
-class _Connection(socketserver.BaseRequestHandler):
-    def handle(self) -> None:
-        self.request.recv(4096)
-        self.request.sendall(_line(self.client_address[0]))
+async def _serve(port: int, name: str) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if await reader.read(4096):
+            writer.write(_line(name, writer.get_extra_info("peername")[0]))
+        writer.close()
+
+    packets = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    packets.bind(("::", port))
+    loop = asyncio.get_running_loop()
+    await loop.create_datagram_endpoint(lambda: _Packets(name), sock=packets)
+    listener = socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    await asyncio.start_server(answer, sock=listener)
 
 
-class _Packet(socketserver.BaseRequestHandler):
-    def handle(self) -> None:
-        self.request[1].sendto(_line(self.client_address[0]), self.client_address)
-
-
-def _line(peer: str) -> bytes:
-    return f"{sys.argv[2]} {peer}\n".encode()
-
-
-def main() -> None:
-    place = ("::", int(sys.argv[1]))
-    packets = _UdpServer(place, _Packet)
-    connections = _Server(place, _Connection)
-    threading.Thread(target=packets.serve_forever, daemon=True).start()
-    connections.serve_forever()
+async def main() -> None:
+    for word in sys.argv[1:]:
+        port, _, name = word.partition("=")
+        await _serve(int(port), name)
+    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(main())

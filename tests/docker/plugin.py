@@ -7,6 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from tests.support.dockerd import Call
+
 from dockerlab.host import Host
 from dockerlab.processes import wait_until
 
@@ -26,9 +28,21 @@ class _Connection(http.client.HTTPConnection):
 
 def call(host: Host, method: str, timeout: float = 5, **arguments: object) -> dict[str, Any]:
     """The answer to a request, be it an error; OSError or HTTPException if there is none."""
+    body = json.dumps(arguments).encode() if arguments else None
+    return _post(host, f"/{method}", body, timeout)
+
+
+def send(host: Host, *requests: Call) -> None:
+    """Send requests as dockerd writes them; none may be refused."""
+    for request in requests:
+        answer = _post(host, request.path, request.body, 5)
+        assert "Err" not in answer, (request, answer)
+
+
+def _post(host: Host, path: str, body: bytes | None, timeout: float) -> dict[str, Any]:
     connection = _Connection(host.path(SOCKET), timeout)
     with closing(connection):
-        connection.request("POST", f"/{method}", json.dumps(arguments) if arguments else None)
+        connection.request("POST", path, body)
         answer = json.loads(connection.getresponse().read())
         assert isinstance(answer, dict)
         return answer

@@ -2,16 +2,17 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from dockerlab.processes import wait_until
 
 ANSWER = Path(__file__).with_name("answer.py")
+QUESTIONS = Path(__file__).with_name("questions.py")
 INTERNET = {4: "198.51.100.1", 6: "2001:db8:ffff::1"}
 _QUESTION = "GET /cgi-bin/who HTTP/1.0\r\n\r\n"
 
@@ -37,6 +38,14 @@ class Answer:
     client: str
 
 
+class Question(NamedTuple):
+    """A server that is asked: "tcp" or "udp", its address and port."""
+
+    protocol: str
+    address: str
+    port: int
+
+
 def pings(place: Place, address: str, *, wait: int = 3) -> bool:
     return place.run("ping", "-c1", f"-W{wait}", address).returncode == 0
 
@@ -49,6 +58,16 @@ def ask(
     kind = ("-u", "-W1") if udp else ("-N",)
     reply = place.run("nc", "-n", *kind, f"-w{wait}", address, str(port), input=_QUESTION)
     return _answer(reply.stdout)
+
+
+def ask_all(place: Place, questions: Mapping[Question, float]) -> dict[Question, Answer]:
+    """Who answers; all are asked at once, and each is given its seconds."""
+    lines = [" ".join(map(str, (*question, wait))) for question, wait in questions.items()]
+    words = (sys.executable, str(QUESTIONS), _QUESTION)
+    asked = place.run(*words, input="\n".join(lines))
+    assert asked.returncode == 0, asked.stderr
+    answers = zip(questions, map(_answer, asked.stdout.splitlines()), strict=True)
+    return {question: answer for question, answer in answers if answer}
 
 
 def server_of(place: Place, address: str, port: int, **how: bool) -> str | None:
@@ -64,15 +83,24 @@ def closed(place: Place, address: str, port: int) -> bool:
 @contextmanager
 def answering(place: Place, port: int, name: str) -> Iterator[None]:
     """A server in a place, on TCP and UDP, for as long as the context lasts."""
-    server = place.popen(sys.executable, str(ANSWER), str(port), name)
+    with serving(place, {port: name}):
+        yield
+
+
+@contextmanager
+def serving(place: Place, names: Mapping[int, str]) -> Iterator[None]:
+    """Servers in a place, on TCP and UDP, each with a name; they end with the context."""
+    words = (f"{port}={name}" for port, name in names.items())
+    servers = place.popen(sys.executable, str(ANSWER), *words)
+    last = list(names)[-1]
     try:
-        assert wait_until(lambda: ask(place, "127.0.0.1", port) is not None, 10), (
-            f"no server {name} on port {port}"
+        assert wait_until(lambda: ask(place, "127.0.0.1", last) is not None, 10), (
+            f"no server {names[last]} on port {last}"
         )
         yield
     finally:
-        server.kill()
-        server.communicate()
+        servers.kill()
+        servers.communicate()
 
 
 def _answer(reply: str) -> Answer | None:

@@ -1,25 +1,32 @@
-"""A container in three networks: which of them is its way out, and has its ports."""
+"""A container in several networks: which of them is its way out, and has its ports."""
 
 import pytest
+from tests.conftest import NEWEST
 from tests.docker.client import Container, Docker
 from tests.docker.links import default_routes, interfaces, link
-from tests.docker.portmap import published
-from tests.docker.reach import INTERNET, Answer, ask, pings, server_of
+from tests.docker.portmap import published, published_on_one
+from tests.docker.reach import INTERNET, Place, Question, ask, ask_all, pings
 from tests.docker.traces import difference, traces
 
 from dockerlab import Lab
 from dockerlab.underlay import OUTSIDE
 
 SUBNETS = {"blue": "10.90.0", "green": "10.91.0", "red": "10.92.0"}
+SUBNETS6 = {"blue": "fd90::", "green": "fd91::", "red": "fd92::"}
+FAMILIES = (4, 6)
 PORT = 81
 
 
 @pytest.fixture
 def networks(docker: Docker) -> list[str]:
-    return [
-        docker.network(name, "--subnet", f"{prefix}.0/24", "--gateway", f"{prefix}.1")
-        for name, prefix in SUBNETS.items()
-    ]
+    return [docker.network(name, "--ipv6", *_words(name, 4), *_words(name, 6)) for name in SUBNETS]
+
+
+def _words(network: str, version: int) -> tuple[str, ...]:
+    """One of the subnets of a network, and its gateway."""
+    if version == 6:
+        return ("--subnet", f"{SUBNETS6[network]}/64", "--gateway", f"{SUBNETS6[network]}1")
+    return ("--subnet", f"{SUBNETS[network]}.0/24", "--gateway", f"{SUBNETS[network]}.1")
 
 
 def _way_out(container: Container) -> str:
@@ -32,15 +39,37 @@ def _way_out(container: Container) -> str:
 def _assert_published_by(container: Container, network: str, lab: Lab) -> None:
     """The ports, and all that belongs to them, are those of one network and no other."""
     host = container.docker.host
-    assert published(host) == {f"tcp {PORT}": f"{container.address(network)} 80"}
-    assert [trace.text for trace in traces(host) if trace.kind == "held socket"] == [
-        "TCP",
-        "TCPv6",
-    ][:1]
-    assert ask(lab.outside, host.address4, PORT) == Answer(container.name, OUTSIDE[0])
-    assert server_of(host, "127.0.0.1", PORT) == container.name
-    assert server_of(container, host.address4, PORT) == container.name
+    _assert_mappings(container, dict.fromkeys(FAMILIES, network))
     assert _hairpins(container) == [network]
+    gateways = {"127.0.0.1": f"{SUBNETS[network]}.1", "::1": f"{SUBNETS6[network]}1"}
+    assert _clients(lab.outside, host.address4, host.address6) == list(OUTSIDE)
+    assert _clients(host, *gateways) == list(gateways.values())
+    assert _clients(container, host.address4, host.address6) == list(gateways.values())
+
+
+def _assert_mappings(container: Container, networks: dict[int, str]) -> None:
+    """The maps lead to the container by these networks, and its ports are held once."""
+    host = container.docker.host
+    for version in FAMILIES:
+        mappings = {}
+        if version in networks:
+            own = container.address(networks[version], version)
+            mappings[f"tcp {PORT}"] = f"{own} 80"
+        assert published(host, version) == mappings
+        assert published_on_one(host, version) == {}
+    assert _held(container) == [{4: "TCP", 6: "TCPv6"}[version] for version in sorted(networks)]
+
+
+def _held(container: Container) -> list[str]:
+    found = traces(container.docker.host).elements()
+    return sorted(trace.text for trace in found if trace.kind == "held socket")
+
+
+def _clients(place: Place, *addresses: str) -> list[str | None]:
+    """Who the container sees when a place asks the host's addresses; None without an answer."""
+    questions = [Question("tcp", address, PORT) for address in addresses]
+    answers = ask_all(place, dict.fromkeys(questions, 6.0))
+    return [answers[each].client if each in answers else None for each in questions]
 
 
 def _hairpins(container: Container) -> list[str]:
@@ -68,10 +97,11 @@ def test_ports_go_with_the_way_out(networks: list[str], docker: Docker, lab: Lab
     _assert_published_by(web, _way_out(web), lab)
 
 
+@pytest.mark.engine(NEWEST)
 def test_a_gateway_priority_decides(
     networks: list[str], docker: Docker, lab: Lab, engine: str
 ) -> None:
-    if engine != "28.5":
+    if engine != NEWEST:
         pytest.skip("gateway priorities are of Engine 28")
     priorities = {"blue": 1, "green": 5, "red": 3}
     words = [
@@ -88,6 +118,75 @@ def test_a_gateway_priority_decides(
     docker("network", "connect", "--gw-priority", "9", "red", web.name)
     assert _way_out(web) == "red"
     _assert_published_by(web, "red", lab)
+
+
+def test_ports_go_between_pyflat_and_dockers_bridge(docker: Docker, lab: Lab) -> None:
+    host = docker.host
+    docker.network("blue", *_words("blue", 4))
+    docker.network("foreign", driver="bridge")
+    web = docker.web("web", "--network", "blue", "-p", f"{PORT}:80")
+    for _ in range(2):
+        docker("network", "connect", "foreign", web.name)
+        assert _clients(lab.outside, host.address4) == [OUTSIDE[0]]
+        docker("network", "disconnect", "blue", web.name)
+        _assert_mappings(web, {})
+        assert docker("port", web.name).startswith(f"80/tcp -> 0.0.0.0:{PORT}")
+        assert _clients(lab.outside, host.address4) == [OUTSIDE[0]]
+        docker("network", "connect", "blue", web.name)
+        assert _clients(lab.outside, host.address4) == [OUTSIDE[0]]
+        docker("network", "disconnect", "foreign", web.name)
+        _assert_mappings(web, {4: "blue"})
+        assert docker("port", web.name) == ""
+        assert _clients(lab.outside, host.address4) == [OUTSIDE[0]]
+
+
+@pytest.mark.engine(NEWEST)
+def test_a_gateway_priority_decides_between_pyflat_and_dockers_bridge(
+    docker: Docker, lab: Lab, engine: str
+) -> None:
+    if engine != NEWEST:
+        pytest.skip("gateway priorities are of Engine 28")
+    host = docker.host
+    docker.network("blue", *_words("blue", 4))
+    docker.network("foreign", driver="bridge")
+    web = docker.web("web", "--network", "name=blue,gw-priority=1", "-p", f"{PORT}:80")
+    docker("network", "connect", "--gw-priority", "2", "foreign", web.name)
+    _assert_mappings(web, {})
+    assert docker("port", web.name).startswith(f"80/tcp -> 0.0.0.0:{PORT}")
+    assert _clients(lab.outside, host.address4) == [OUTSIDE[0]]
+    docker("network", "disconnect", "blue", web.name)
+    docker("network", "connect", "--gw-priority", "3", "blue", web.name)
+    _assert_mappings(web, {4: "blue"})
+    assert docker("port", web.name) == ""
+    assert _clients(lab.outside, host.address4) == [OUTSIDE[0]]
+
+
+@pytest.mark.engine(NEWEST)
+@pytest.mark.parametrize("later", ["green", "blue", None])
+def test_each_family_has_its_own_way_out(
+    docker: Docker, lab: Lab, engine: str, later: str | None
+) -> None:
+    if engine != NEWEST:
+        pytest.skip("networks of IPv6 alone are of Engine 28")
+    host = docker.host
+    docker.network("blue", *_words("blue", 4))
+    docker.network("green", "--ipv4=false", "--ipv6", *_words("green", 6))
+    first = [name for name in ("blue", "green") if name != later]
+    words = [word for name in first for word in ("--network", name)]
+    web = docker.web("web", *words, "-p", f"{PORT}:80")
+    if later is not None:
+        docker("network", "connect", later, web.name)
+    assert (default_routes(web), default_routes(web, 6)) == (["10.90.0.1"], ["fd91::1"])
+    _assert_mappings(web, {4: "blue", 6: "green"})
+    assert _clients(lab.outside, host.address4, host.address6) == list(OUTSIDE)
+    assert _clients(host, "127.0.0.1", "::1") == ["10.90.0.1", "fd91::1"]
+    docker("network", "disconnect", "blue", web.name)
+    _assert_mappings(web, {6: "green"})
+    assert _clients(lab.outside, host.address4, host.address6) == [None, OUTSIDE[1]]
+    docker("network", "connect", "blue", web.name)
+    docker("network", "disconnect", "green", web.name)
+    _assert_mappings(web, {4: "blue"})
+    assert _clients(lab.outside, host.address4, host.address6) == [OUTSIDE[0], None]
 
 
 def test_without_a_network_nothing_is_published(

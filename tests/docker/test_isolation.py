@@ -59,34 +59,6 @@ def test_a_published_port_opens_no_way_past_itself(docker: Docker, lab: Lab) -> 
         assert server_of(lab.outside, docker.host.address4, 81) == "web"
 
 
-@pytest.mark.engine("28.5")
-def test_the_hosts_own_loopback_services_stay_its_own(docker: Docker, lab: Lab) -> None:
-    """A published port makes 127.0.0.1 an address like any other inside the host, no further."""
-    blue = docker.network("blue", "--subnet", BLUE, "--gateway", "10.90.0.1")
-    web = docker.web("web", "--network", blue, "-p", "81:80")
-    assert server_of(docker.host, "127.0.0.1", 81) == "web"
-    near = docker.run("near", "--network", blue, "--cap-add", "NET_ADMIN")
-    for place, gateway in ((near, "10.90.0.1"), (lab.outside, docker.host.address4)):
-        with _loopback_by(place, gateway):
-            assert ask(place, "127.0.0.2", 81, wait=1) is None
-    assert server_of(near, web.address(blue), 80) == "web"
-
-
-@contextmanager
-def _loopback_by(place: Place, gateway: str) -> Iterator[None]:
-    """Send what is for 127.0.0.2 over the wire instead of to oneself."""
-    device = "eth0"
-    for words in (
-        ("sysctl", "-qw", f"net.ipv4.conf.{device}.route_localnet=1"),
-        ("ip", "route", "del", "local", "127.0.0.0/8", "dev", "lo", "table", "local"),
-        ("ip", "route", "add", "127.0.0.2", "via", gateway, "dev", device),
-    ):
-        assert place.run(*words).returncode == 0
-    yield
-    place.run("ip", "route", "del", "127.0.0.2", "via", gateway, "dev", device)
-    place.run("ip", "route", "add", "local", "127.0.0.0/8", "dev", "lo", "table", "local")
-
-
 @contextmanager
 def _routes(lab: Lab, docker: Docker, subnets: Iterable[str]) -> Iterator[None]:
     """The outside machine knows the way to subnets of the host."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from tests.docker.client import Docker
 from tests.docker.links import device_with, interfaces, link, peer
-from tests.docker.reach import INTERNET, Answer, answering, ask, closed, pings, server_of
+from tests.docker.reach import INTERNET, Answer, answering, ask, pings, server_of
 from tests.docker.traces import assert_same, traces
 
 from dockerlab import Lab
@@ -64,15 +64,6 @@ def test_interfaces_have_the_prefix_of_the_users_choice(docker: Docker) -> None:
     one = docker.run("one", "--network", blue)
     assert interfaces(one) == ["lan0"]
     assert pings(one, INTERNET[4])
-
-
-def test_ports_are_published_on_the_networks_own_host_address(docker: Docker, lab: Lab) -> None:
-    host = docker.host
-    blue = docker.network("blue", "-o", f"{BINDING}=127.0.0.1")
-    docker.web("web", "--network", blue, "-p", "81:80", "-p", f"{host.address4}:82:80")
-    assert server_of(host, "127.0.0.1", 81) == "web"
-    assert closed(lab.outside, host.address4, 81)
-    assert server_of(lab.outside, host.address4, 82) == "web"
 
 
 @pytest.mark.quick

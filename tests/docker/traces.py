@@ -70,13 +70,6 @@ def records(host: Host) -> list[str]:
         return [" ".join(row) for row in database.execute("SELECT kind, id, body FROM records")]
 
 
-def elements(host: Host, name: str) -> list[tuple[str, ...]]:
-    """The keys of a map of pyflat's firewall."""
-    listing = host.run("nft", "-j", "list", "map", "inet", TABLE, name, check=True).stdout
-    (shown,) = (entry["map"] for entry in json.loads(listing)["nftables"] if "map" in entry)
-    return [tuple(map(str, key["concat"])) for key, _ in shown.get("elem", [])]
-
-
 def _links(host: Host) -> Iterator[str]:
     for link in ip(host, "-d", "link"):
         kind = link.get("linkinfo", {}).get("info_kind")

@@ -123,6 +123,27 @@ def test_a_port_that_is_published_anew_leads_to_its_new_container(
     assert ask("::1", 8080) == "web fd00::1"
 
 
+def test_connections_that_have_ended_do_not_keep_the_port(web: Machine) -> None:
+    web.send(dockerd.program(LAN, WEB, "[::1]:8080:80"))
+    assert witness.eventually(relay_has_ended_a_connection)
+    web.send(dockerd.revoke(LAN, WEB), dockerd.program(LAN, WEB, "[::1]:8080:80"))
+    assert ask("::1", 8080) == "web fd00::1"
+
+
+def relay_has_ended_a_connection() -> bool:
+    """Connect, and see whether it was the relay that ended it: that end then waits a minute."""
+    assert ask("::1", 8080)
+    return witness.run("ss", "-Htn", "state", "time-wait", "sport", "=", ":8080") != ""
+
+
+def test_the_port_of_a_relay_is_shared_with_nobody(web: Machine) -> None:
+    web.send(dockerd.program(LAN, WEB, "[::1]:8080:80"))
+    with socket.socket(socket.AF_INET6) as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with pytest.raises(OSError, match="in use"):
+            stranger.bind(("::1", 8080))
+
+
 def test_without_the_program_the_address_is_refused_and_all_addresses_go_without(
     web: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,7 +31,7 @@ def inside(container: str, *words: str, check: bool = True) -> str:
 @contextmanager
 def answering(container: str, port: int, name: str) -> Iterator[None]:
     """A server in a namespace, on TCP and UDP, that says its name and who asks."""
-    words = ("ip", "netns", "exec", container, sys.executable, str(ANSWER), str(port), name)
+    words = ("ip", "netns", "exec", container, sys.executable, str(ANSWER), f"{port}={name}")
     server = subprocess.Popen(words)
     try:
         yield

@@ -103,6 +103,12 @@ def test_who_is_not_the_way_out_for_ipv6_leaves_its_addresses_alone() -> None:
     }
 
 
+def test_the_way_out_for_ipv6_has_its_ports_though_there_is_one_for_ipv4() -> None:
+    only6 = endpoint("only6", LAN, "fd00::4/64")
+    state = publish(BASE.put(only6), only6, want(80, 8080), ipv6=False)
+    assert ports_of(state, only6) == {"tcp :::8080 fd00::4:80"}
+
+
 def test_a_container_of_ipv6_alone_leaves_addresses_of_ipv4_to_its_other_network() -> None:
     only6 = endpoint("only6", LAN, "fd00::4/64")
     requests = [want(80, 8080), want(80, 8081, host="127.0.0.1")]

@@ -50,10 +50,12 @@ LIBRARIES = {
     "gunicorn": {"pyflat.deadline", "pyflat.serve"},
     "sqlite3": {"pyflat.store.sqlite"},
     "click": {
-        *(f"pyflat.cli.{part}" for part in ("asking", "forget", "plan", "rebuild")),
+        *(f"pyflat.cli.{part}" for part in ("asking", "forget", "plan", "rebuild", "service")),
         "pyflat.cli",
     },
-    "subprocess": {"pyflat.dataplane.docker_user", "pyflat.dataplane.relay"},
+    "subprocess": {
+        *("pyflat.cli.service", "pyflat.dataplane.docker_user", "pyflat.dataplane.relay"),
+    },
     "ctypes": {"pyflat.dataplane.nftables", "pyflat.dataplane.relay_exec"},
 }
 

@@ -109,7 +109,7 @@ def _program(state: State, request: messages.ProgramExternalConnectivity, world:
         state,
         identifier=request.EndpointID,
         requests=[_port_request(binding, world.ephemeral()) for binding in bindings],
-        # Said of the IPv4 gateway where another endpoint is the IPv6 gateway (moby
+        # Said where another endpoint is the IPv6 gateway, of that one as well (moby
         # libnetwork/drivers/remote/driver.go).
         ipv6=not option(request.Options, messages.NO_IPV6, bool, False),
         alive=world.alive,

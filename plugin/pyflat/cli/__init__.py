@@ -13,6 +13,7 @@ from pyflat import __version__
 from pyflat.cli.forget import forget
 from pyflat.cli.plan import plan
 from pyflat.cli.rebuild import rebuild
+from pyflat.cli.service import install_service, uninstall_service
 from pyflat.errors import PyflatError
 from pyflat.ipam.pools import Source
 from pyflat.naming import is_interface_name
@@ -126,9 +127,8 @@ def serve(**values: Any) -> None:
     run(Settings(**values))
 
 
-commands.add_command(forget)
-commands.add_command(plan)
-commands.add_command(rebuild)
+for command in (forget, plan, rebuild, install_service, uninstall_service):
+    commands.add_command(command)
 
 
 def main() -> None:

@@ -58,7 +58,7 @@ class Ports:
         if held is not None:
             self._relays.end(held)
             if item.relay is not None and self._relays.possible():
-                self._relays.serve(held, *item.relay)
+                self._serve(item, held, *item.relay)
 
     def delete(self, item: HostPort) -> None:
         """Let go of a port; one that is not held is success."""
@@ -80,6 +80,14 @@ class Ports:
         if probe is not None:
             probe.close()
         return True
+
+    def _serve(self, item: HostPort, held: socket.socket, target: IPAddress, port: int) -> None:
+        try:
+            self._relays.serve(held, target, port)
+        except OSError as error:
+            # Somebody who had bound the port before listens there since a moment ago.
+            self.delete(item)
+            raise Conflict(f"{_subject(item)} is already in use on this host") from error
 
     def close(self) -> None:
         """Let go of all."""

@@ -53,6 +53,9 @@ class Relays:
 
     def serve(self, listener: socket.socket, address: IPAddress, port: int) -> None:
         """Listen, and relay connections to an address and port. Raises OSError."""
+        # Connections inherit it: none keeps the port when it is over. A port that somebody listens
+        # on is shared with nobody all the same.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.listen(_BACKLOG)
         with self._lock:
             self._served[listener.fileno()] = _Served(listener, f"{address}:{port}")

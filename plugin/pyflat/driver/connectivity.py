@@ -51,16 +51,16 @@ def program(
 ) -> State:
     """Publish exactly the requested ports of an endpoint; what it had published is replaced.
 
-    Without ``ipv6`` the container has another way out for it, and ports of the host's IPv6
-    addresses are left to that. An internal network publishes nothing. Raises NotFound for an
-    unknown endpoint, InvalidRequest for what cannot be published, Conflict for a port that a
-    living endpoint holds, Exhausted when no port of a range is free.
+    Without ``ipv6`` an endpoint with an IPv4 address leaves ports of the host's IPv6 addresses to
+    another, which is the container's way out for it. An internal network publishes nothing.
+    Raises NotFound for an unknown endpoint, InvalidRequest for what cannot be published, Conflict
+    for a port that a living endpoint holds, Exhausted when no port of a range is free.
     """
     endpoint = state.require(Endpoint, identifier)
     network = state.require(Network, endpoint.network)
     # Single ports first, lest one of a range takes them.
     requests = () if network.internal else sorted(requests, key=lambda r: len(r.host_ports))
-    versions = (4, 6) if ipv6 else (4,)
+    versions = (4, 6) if ipv6 or not endpoint.address(4) else (4,)
     alive = cache(alive)
     old = state.get(Publication, identifier)
     state = state.drop(Publication, identifier)

@@ -1,0 +1,139 @@
+"""A machine that systemd boots: pyflat is there before Docker, and confined to what it needs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.guest import IMAGE, PYFLAT, Guest, guest
+from tests.support.witness import eventually
+
+pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
+
+UNITS = ("pyflat.socket", "pyflat.service")
+SERVER = "echo well > /tmp/index.html; exec httpd -f -h /tmp"
+DROP_IN = "/run/systemd/system/pyflat.service.d/impatient.conf"
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
+    """A machine with pyflat as a service, and a container that is to be there always."""
+    with guest(tmp_path_factory.mktemp("guest")) as host:
+        try:
+            host.boot()
+        except RuntimeError as error:
+            pytest.skip(str(error))
+        assert host.run(PYFLAT, "install-service").splitlines() == [
+            *(f"wrote /etc/systemd/system/{unit}" for unit in UNITS),
+            "systemctl daemon-reload",
+            "systemctl enable pyflat.socket pyflat.service",
+            "systemctl start pyflat.socket pyflat.service",
+        ]
+        host.run("docker", "load", "--input", IMAGE)
+        host.run("docker", "network", "create", "-d", "pyflat", "--ipv6", "--subnet=fd00::/64",
+                 "--subnet=10.7.0.0/24", "--ipam-driver=pyflat", "lan")  # fmt: skip
+        host.run("docker", "run", "-d", "--name=web", "--network=lan", "--restart=always",
+                 "-p81:80", "-p[::1]:82:80", "busybox", "sh", "-c", SERVER)  # fmt: skip
+        yield host
+
+
+def answers(host: Guest, *ports: str) -> bool:
+    urls = (f"http://{port}/" for port in ports or ("127.0.0.1:81", "[::1]:82"))
+    ask = ("curl", "--silent", "--max-time", "5")
+    return all(host.run(*ask, url, check=False) == "well\n" for url in urls)
+
+
+def moment(host: Guest, what: str, unit: str) -> int:
+    """Give the microseconds from the machine's start at which something happened to a unit."""
+    return int(host.run("systemctl", "show", "--value", f"--property={what}Monotonic", unit))
+
+
+def relays(host: Guest) -> list[str]:
+    """Give the users of all relays."""
+    lines = host.run("ps", "-eo", "user=,args=").splitlines()
+    return [line.split()[0] for line in lines if "systemd-socket-proxyd" in line]
+
+
+@pytest.mark.parametrize("end", [Guest.power_off, Guest.cut_power])
+def test_after_a_boot_the_container_is_back_and_its_ports_answer(host: Guest, end: object) -> None:
+    assert callable(end)
+    end(host)
+    host.boot()
+    assert eventually(lambda: answers(host), 60)
+    socket = moment(host, "ActiveEnterTimestamp", "pyflat.socket")
+    service = moment(host, "ActiveEnterTimestamp", "pyflat.service")
+    docker = moment(host, "ExecMainStartTimestamp", "docker.service")
+    assert 0 < socket < service < docker
+    assert host.run("systemctl", "--failed", "--quiet", "--plain") == ""
+    assert "WARNING" not in host.run("journalctl", "--boot", "--unit=pyflat.service")
+
+
+def test_a_pyflat_that_fails_at_boot_does_not_keep_docker_from_starting_later(host: Guest) -> None:
+    state = host.root / "var/lib/pyflat/pyflat.db"
+    host.power_off()
+    good = state.read_bytes()
+    state.write_bytes(b"not a database" * 100)
+    host.boot()
+    assert eventually(lambda: moment(host, "ExecMainStartTimestamp", "docker.service") > 0, 30)
+    assert not answers(host)
+    state.write_bytes(good)
+    assert eventually(lambda: answers(host), 60)
+
+
+def test_the_confined_service_does_all_that_it_is_for(host: Guest) -> None:
+    assert eventually(lambda: answers(host), 30)
+    assert set(relays(host)) == {"nobody"}
+    host.run("iptables", "-F", "DOCKER-USER")
+    host.run("ip", "link", "delete", host.run("sh", "-c", "ls /sys/class/net | grep pf-").strip())
+    assert eventually(lambda: "0x20000000" in host.run("iptables", "-S", "DOCKER-USER"))
+    assert eventually(lambda: answers(host))
+    host.run(PYFLAT, "plan")
+    host.run("docker", "run", "-d", "--name=other", "--network=lan", "-p[::1]:83:80", "busybox",
+             "sh", "-c", SERVER)  # fmt: skip
+    assert eventually(lambda: answers(host, "[::1]:83"))
+    assert relays(host) == ["nobody"] * 2
+    host.run("docker", "rm", "-f", "other")
+    assert relays(host) == ["nobody"]
+
+
+@pytest.mark.parametrize("command", ["reload", "restart"])
+def test_relays_end_with_their_worker_and_ports_are_held_again(host: Guest, command: str) -> None:
+    assert eventually(lambda: answers(host), 30)
+    host.run("systemctl", command, "pyflat.service")
+    assert eventually(lambda: relays(host) == [], 10)
+    assert eventually(lambda: answers(host), 10)
+    host.run(PYFLAT, "plan")
+
+
+def test_a_stuck_service_is_started_again(host: Guest) -> None:
+    drop_in = f"mkdir -p {Path(DROP_IN).parent}; printf '[Service]\\nWatchdogSec=2\\n' > {DROP_IN}"
+    host.run("sh", "-c", drop_in)
+    host.run("systemctl", "daemon-reload")
+    host.run("systemctl", "restart", "pyflat.service")
+    started = moment(host, "ExecMainStartTimestamp", "pyflat.service")
+    host.run("sh", "-c", "kill -STOP $(pgrep -P $(systemctl show --value -p MainPID pyflat))")
+    assert eventually(
+        lambda: moment(host, "ExecMainStartTimestamp", "pyflat.service") > started, 30
+    )
+    assert eventually(lambda: answers(host), 10)
+    assert "Watchdog timeout" in host.run("journalctl", "--boot", "--unit=pyflat.service")
+
+
+def test_a_docker_that_was_there_before_is_told_of(host: Guest) -> None:
+    host.run("systemctl", "stop", "pyflat.socket")
+    host.run("nft", "flush", "ruleset")
+    host.run("sh", "-c", "for link in /sys/class/net/p[fv]-*; do ip link delete ${link##*/}; done")
+    host.run("systemctl", "start", "pyflat.service")
+    told = host.run("journalctl", "--boot", "--unit=pyflat.service")
+    assert "Docker was started before pyflat" in told
+
+
+def test_uninstalling_leaves_the_state_and_nothing_else(host: Guest) -> None:
+    assert host.run(PYFLAT, "uninstall-service").splitlines() == [
+        "systemctl disable --now pyflat.socket pyflat.service",
+        *(f"removed /etc/systemd/system/{unit}" for unit in UNITS),
+        "systemctl daemon-reload",
+        "the state stays in /var/lib/pyflat",
+    ]
+    assert host.run("sh", "-c", "ls /etc/systemd/system/*/pyflat.* || true") == ""
+    assert host.run("ls", "/run/docker/plugins") == ""
+    assert host.run("ps", "-eo", "args=").count("pyflat serve") == 0
