@@ -106,7 +106,7 @@ def _ended(process: subprocess.Popen[str], number: signal.Signals) -> Iterator[N
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """One case on one engine; `seconds` until everything worked again."""
+    """One case on one engine; `seconds` until pyflat answers, or all containers run again."""
 
     engine: str
     case: str
@@ -115,7 +115,7 @@ class Outage:
     seconds: float
 
 
-COLUMNS = ("engine", "case", "lost between containers", "lost from outside", "all works after")
+COLUMNS = ("engine", "case", "lost between containers", "lost from outside", "over after")
 
 
 def table(outages: Sequence[Outage]) -> str:
