@@ -73,6 +73,7 @@ def mended(web: Container, lab: Lab, command: str) -> None:
     assert works(web, lab)
 
 
+@pytest.mark.engine("28.5")
 @pytest.mark.parametrize("command", DAMAGE.values(), ids=list(DAMAGE))
 def test_damage_is_mended_while_containers_run(web: Container, lab: Lab, command: str) -> None:
     mended(web, lab, command)
