@@ -10,6 +10,8 @@ import logging
 import shutil
 import subprocess
 from collections.abc import Sequence
+from itertools import takewhile
+from typing import TypeAlias
 
 from pyflat.dataplane.objects import DockerAccept
 from pyflat.errors import BackendError
@@ -18,6 +20,8 @@ log = logging.getLogger(__name__)
 
 _PROGRAMS = {"ip": "iptables", "ip6": "ip6tables"}
 _CHAIN = "DOCKER-USER"
+
+Rule: TypeAlias = tuple[str, ...]
 _LIMIT = 5
 
 
@@ -33,13 +37,13 @@ class DockerUser:
         self._legacy: bool | None = None
 
     def add(self, item: DockerAccept) -> None:
-        """Make the rule the last of the chain, and the only one of its kind."""
+        """Make the rule the last that is reached in the chain, and the only one of its kind."""
         if not self._program(item):
             log.info("%s is not installed: Docker's rules are left alone", _PROGRAMS[item.family])
             return
         self._run(item, "-N", _CHAIN)
         self.delete(item)
-        place = len(self._others(item)) + 1
+        place = len(_reached(self._rules(item))) + 1
         done = self._run(item, "-I", _CHAIN, str(place), *self._rule)
         if done.returncode:
             raise BackendError(f"{_PROGRAMS[item.family]}: {done.stderr.strip()}")
@@ -50,7 +54,7 @@ class DockerUser:
             pass
 
     def observe(self) -> set[DockerAccept]:
-        """Give the families whose chain ends with the rule."""
+        """Give the families in whose chain the rule stands as it should."""
         return {item for item in map(_accept, _PROGRAMS) if self._stands(item)}
 
     def is_legacy(self) -> bool:
@@ -64,16 +68,11 @@ class DockerUser:
         if not self._program(item):
             return True
         rules = self._rules(item)
-        return rules[-1:] == [self._rule] and rules.count(self._rule) == 1
+        return _reached(rules)[-1:] == [self._rule] and rules.count(self._rule) == 1
 
-    def _others(self, item: DockerAccept) -> list[tuple[str, ...]]:
-        return [rule for rule in self._rules(item) if rule != self._rule]
-
-    def _rules(self, item: DockerAccept) -> list[tuple[str, ...]]:
-        """Give the chain's rules, but for the RETURN that engines before 28 put at its end."""
+    def _rules(self, item: DockerAccept) -> list[Rule]:
         lines = self._run(item, "-S", _CHAIN).stdout.splitlines()
-        rules = [tuple(line.split()[2:]) for line in lines if line.startswith("-A")]
-        return rules[:-1] if rules[-1:] == [("-j", "RETURN")] else rules
+        return [tuple(line.split()[2:]) for line in lines if line.startswith("-A")]
 
     def _program(self, item: DockerAccept) -> str | None:
         return shutil.which(_PROGRAMS[item.family])
@@ -87,6 +86,11 @@ class DockerUser:
             )
         except subprocess.TimeoutExpired:
             return subprocess.CompletedProcess(command, 1, "", f"no answer in {_LIMIT} s")
+
+
+def _reached(rules: Sequence[Rule]) -> list[Rule]:
+    """Give the rules before the first RETURN of all; engines before 28 put one at the end."""
+    return list(takewhile(lambda rule: rule != ("-j", "RETURN"), rules))
 
 
 def _accept(family: str) -> DockerAccept:
