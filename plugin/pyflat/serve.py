@@ -12,7 +12,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.systemd import listen_fds, sd_notify
 
 from pyflat import __version__
-from pyflat.deadline import Worker
+from pyflat.deadline import LIMIT, THREADS, Worker
 from pyflat.errors import PyflatError, StartupError
 from pyflat.folder import alone
 from pyflat.settings import Settings
@@ -58,7 +58,9 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no t
             "umask": 0o077,
             "workers": 1,  # one process owns State
             "worker_class": Worker,
-            "threads": 16,
+            "threads": THREADS,
+            # Of a main thread that stands still; the threads have their own limit, the same one.
+            "timeout": int(LIMIT),
             # An idle connection that we close could meet a request of dockerd's, which it would
             # send again without its body: so no connection is ever idle.
             "keepalive": 0,
