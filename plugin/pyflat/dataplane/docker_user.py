@@ -20,9 +20,12 @@ log = logging.getLogger(__name__)
 
 _PROGRAMS = {"ip": "iptables", "ip6": "ip6tables"}
 _CHAIN = "DOCKER-USER"
+#: Seconds to wait for the lock of the legacy variant; requests wait meanwhile. Zero is for ever.
+_PATIENCE = 1
+#: Seconds until the program counts as stuck.
+_LIMIT = 5
 
 Rule: TypeAlias = tuple[str, ...]
-_LIMIT = 5
 
 
 class DockerUser:
@@ -54,8 +57,12 @@ class DockerUser:
             pass
 
     def observe(self) -> set[DockerAccept]:
-        """Give the families in whose chain the rule stands as it should."""
-        return {item for item in map(_accept, _PROGRAMS) if self._stands(item)}
+        """Give the families in whose chain the rule stands as it should; both if it is locked."""
+        families = set(map(_accept, _PROGRAMS))
+        try:
+            return set(filter(self._stands, families))
+        except _LockedError:
+            return families  # nothing could be mended either; there is another look in a second
 
     def is_legacy(self) -> bool:
         """Say whether the program is the variant that the kernel sends no notifications of."""
@@ -78,14 +85,22 @@ class DockerUser:
         return shutil.which(_PROGRAMS[item.family])
 
     def _run(self, item: DockerAccept, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run the program; one that is stuck is ended, and has failed."""
-        command: Sequence[str] = (_PROGRAMS[item.family], "-w", "1", *words)
+        """Run the program; one that is stuck is ended, and has failed. Raises _LockedError."""
+        program = _PROGRAMS[item.family]
+        command: Sequence[str] = (program, "-w", str(_PATIENCE), *words)
         try:
-            return subprocess.run(
+            done = subprocess.run(
                 command, capture_output=True, text=True, check=False, timeout=_LIMIT
             )
         except subprocess.TimeoutExpired:
             return subprocess.CompletedProcess(command, 1, "", f"no answer in {_LIMIT} s")
+        if done.returncode and "xtables lock" in done.stderr:
+            raise _LockedError(f"{program}: another program keeps the xtables lock")
+        return done
+
+
+class _LockedError(BackendError):
+    """Another program keeps the legacy variant from doing anything."""
 
 
 def _reached(rules: Sequence[Rule]) -> list[Rule]:
