@@ -1,5 +1,7 @@
 """The process: checks that end in one clear line, then gunicorn with one worker."""
 
+import contextlib
+import ctypes
 import errno
 import logging
 import os
@@ -26,6 +28,7 @@ log = logging.getLogger("pyflat")
 CHECK = 5.0
 
 _CAP_NET_ADMIN = 12  # linux/capability.h
+_M_ARENA_MAX = -8  # malloc.h
 _APP_LOAD_ERROR = 4  # gunicorn.arbiter: the master ends too, with this status
 _ECHOES = {"Worker (pid:%s) exited with code %s.", "Shutting down: %s", "Reason: %s"}
 
@@ -75,6 +78,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no t
 
     def load(self) -> "Flask":
         """Make the application, in the worker."""
+        _share_heap()
         # Imported here, so that the master stays small.
         from pyflat.app import create_app
 
@@ -92,6 +96,16 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no t
         sd_notify("READY=1", log)
         deadline = worker.app.callable.wsgi_app
         deadline.watch(lambda: sd_notify("WATCHDOG=1", log), _interval())
+
+
+def _share_heap() -> None:
+    """Have all threads of this process allocate from one heap.
+
+    glibc would give each of the first threads a heap of its own, which keeps the most that the
+    thread ever needed. Only one of them runs Python at a time anyway.
+    """
+    with contextlib.suppress(AttributeError):  # another C library has no such function
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def _has_socket() -> bool:
