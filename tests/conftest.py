@@ -1,5 +1,7 @@
 """Which Docker Engines the tests run on."""
 
+from pathlib import Path
+
 import pytest
 
 pytest.register_assert_rewrite(
@@ -16,6 +18,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"run on these Docker Engines only, with commas between them; without it, on "
         f"{NEWEST} and {OLDEST} or the one a test is about, and the others of "
         f"{', '.join(ALL)} are marked as full",
+    )
+    parser.addoption(
+        "--outage-report",
+        type=Path,
+        help="write to this file what traffic has lost in the tests that measure it",
     )
     parser.addoption(
         "--update-golden",

@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 import pytest
 from tests.conftest import NEWEST
 from tests.docker.client import Docker
+from tests.docker.outage import Outage, table
 from tests.docker.starting import bare_lab, start
 from tests.docker.traces import assert_same, traces
 
@@ -51,6 +52,16 @@ def docker(host: Host) -> Iterator[Docker]:
     yield docker
     docker.remove_all()
     assert_same(host, before)
+
+
+@pytest.fixture(scope="session")
+def outages(request: pytest.FixtureRequest) -> Iterator[list[Outage]]:
+    """What was lost, to be written to the file of --outage-report."""
+    found: list[Outage] = []
+    yield found
+    report = request.config.getoption("--outage-report")
+    if report:
+        report.write_text(table(found))
 
 
 @pytest.hookimpl(wrapper=True)

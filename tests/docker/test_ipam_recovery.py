@@ -2,16 +2,12 @@
 
 import pytest
 from tests.docker.client import Container, Docker
-from tests.docker.crash import identities, kill_pyflat, recorded_endpoints
+from tests.docker.crash import kill_pyflat
 from tests.docker.plugin import answers
-from tests.docker.pools import OWN, given_out, pools, subnets
-from tests.docker.reach import pings
+from tests.docker.pools import OWN, subnets
 from tests.docker.traces import records
 
-from dockerlab.processes import wait_until
-
 SUBNET, SUBNET6 = "10.90.0.0/24", "fd90::/64"
-GATEWAYS = {"10.90.0.1", "fd90::1"}
 
 
 @pytest.fixture
@@ -21,10 +17,6 @@ def containers(docker: Docker) -> list[Container]:
     options = ("--network", blue, "--restart", "always")
     static = ("--ip", "10.90.0.9", "--ip6", "fd90::9")
     return [docker.run("one", *options), docker.run("two", *options, *static)]
-
-
-def _addresses(containers: list[Container]) -> set[str]:
-    return {one.address("blue", version) for one in containers for version in (4, 6)}
 
 
 def test_pools_and_addresses_outlive_a_crash_of_pyflat(
@@ -43,31 +35,6 @@ def test_pools_and_addresses_outlive_a_crash_of_pyflat(
     assert f"address 10.90.0.9 of pool {SUBNET} is already given out" in taken
     docker.remove_all()
     assert records(host) == []
-
-
-def test_addresses_come_back_after_a_crash_of_dockerd_and_none_leaks(
-    containers: list[Container], docker: Docker
-) -> None:
-    host = docker.host
-    before, known = _addresses(containers), identities("blue", *containers)
-    one, two = containers
-    host.dockerd.kill()
-    host.dockerd.start()
-    assert wait_until(lambda: all(map(_runs, containers)), 30, 0.1)
-    assert wait_until(lambda: pings(one, two.address("blue"), wait=1), 10)
-    assert _addresses(containers) == before
-    assert given_out(host) == before | GATEWAYS
-    after = identities("blue", *containers)
-    assert not {own.endpoint for own in after} & {own.endpoint for own in known}
-    assert recorded_endpoints(host) == {own.endpoint for own in after}
-    assert pools(host) == {SUBNET, SUBNET6}
-    assert docker.run("three", "--network", "blue").address("blue") == "10.90.0.3"
-    docker.remove_all()
-    assert records(host) == []
-
-
-def _runs(container: Container) -> bool:
-    return bool(container.inspect()["State"]["Running"])
 
 
 @pytest.mark.engine("28.5")

@@ -1,22 +1,34 @@
-"""Crashes: of dockerd, of pyflat, with containers running on."""
+"""Crashes of dockerd that gives nothing back, and what is made anew by a start of pyflat."""
 
-import os
-import signal
+import re
+from collections.abc import Iterator
 
 import pytest
 from tests.docker.client import Container, Docker
-from tests.docker.crash import age_endpoints, identities, kill_pyflat, kinds, recorded_endpoints
+from tests.docker.crash import identities, kinds, recorded_endpoints
 from tests.docker.links import ip
 from tests.docker.plugin import answers
 from tests.docker.reach import INTERNET, Answer, ask, pings, server_of
-from tests.docker.traces import difference, family, traces
+from tests.docker.starting import bare_lab, start
+from tests.docker.traces import difference, traces
 
 from dockerlab import Lab
+from dockerlab.host import Host
 from dockerlab.processes import wait_until
 from dockerlab.underlay import OUTSIDE
 
 SUBNET, SUBNET6 = "10.90.0.0/24", "fd90::/64"
 PORT = 81
+
+
+@pytest.fixture(scope="module")
+def lab(engine: str) -> Iterator[Lab]:
+    """A pyflat that notes each request."""
+    with bare_lab(engine) as lab:
+        host = lab.host("h1")
+        host.pyflat.args += ["--log-level", "debug"]
+        start(host)
+        yield lab
 
 
 @pytest.fixture
@@ -33,12 +45,16 @@ def near(web: Container, docker: Docker) -> Container:
     return Container(docker, "near")
 
 
-def test_containers_come_back_after_a_crash_of_dockerd(
+def test_containers_come_back_though_dockerd_gives_nothing_back(
     web: Container, near: Container, docker: Docker, lab: Lab
 ) -> None:
     host = docker.host
     before, counted = identities("blue", web, near), kinds(traces(host))
+    asked = len(_requests(host))
     _crash_dockerd(docker, lab)
+    since = {*_requests(host)[asked:]}
+    assert "CreateEndpoint" in since
+    assert not {"Leave", "DeleteEndpoint"} & since
     assert wait_until(lambda: near.inspect()["State"]["Running"], 30)
     after = identities("blue", web, near)
     # Which of them gets which address is dockerd's choice.
@@ -50,6 +66,11 @@ def test_containers_come_back_after_a_crash_of_dockerd(
     assert pings(web, INTERNET[4])
     assert wait_until(lambda: kinds(traces(host)) == counted, 1), kinds(traces(host)) - counted
     assert recorded_endpoints(host) == {own.endpoint for own in after}
+
+
+def _requests(host: Host) -> list[str]:
+    """The methods of the network driver that dockerd has called."""
+    return re.findall(r"DEBUG .*: /NetworkDriver\.(\w+):", host.pyflat.log.read_text())
 
 
 def test_a_container_of_a_static_address_comes_back_to_it_after_a_crash_of_dockerd(
@@ -86,37 +107,6 @@ def test_a_container_that_died_with_dockerd_gives_way_to_another(docker: Docker,
     assert len([link for link in ip(host, "link") if link["ifname"].startswith("pv-")]) == 1
 
 
-def test_traffic_goes_on_while_pyflat_is_dead_and_after_its_return(
-    web: Container, near: Container, docker: Docker, lab: Lab
-) -> None:
-    host = docker.host
-    before = traces(host)
-    kill_pyflat(host)
-    assert server_of(lab.outside, host.address4, PORT) == "web"
-    assert server_of(near, web.address("blue"), 80) == "web"
-    host.pyflat.start()
-    assert answers(host)
-    assert difference(before, traces(host)) == []
-    assert server_of(lab.outside, host.address4, PORT) == "web"
-    assert server_of(lab.outside, host.address6, PORT) == "web"
-    assert pings(near, INTERNET[4])
-    error = docker.refused(*docker.words("late", "--network", "blue", "-p", f"{PORT}:80"))
-    assert f"port {PORT}/tcp" in error
-
-
-def test_a_killed_worker_is_replaced_and_holds_all_ports_again(
-    web: Container, docker: Docker, lab: Lab
-) -> None:
-    host = docker.host
-    before = traces(host)
-    _, worker = family(host.pyflat.pid)
-    os.kill(worker, signal.SIGKILL)
-    assert wait_until(lambda: worker not in family(host.pyflat.pid) and answers(host), 10)
-    assert wait_until(lambda: traces(host) == before, 5)
-    assert server_of(lab.outside, host.address4, PORT) == web.name
-    assert pings(docker.run("late", "--network", "blue"), web.address("blue"))
-
-
 def test_a_restarted_pyflat_makes_anew_what_an_admin_removed(
     web: Container, near: Container, docker: Docker, lab: Lab
 ) -> None:
@@ -133,20 +123,3 @@ def test_a_restarted_pyflat_makes_anew_what_an_admin_removed(
     assert difference(before, traces(host)) == []
     assert server_of(lab.outside, host.address4, PORT) == "web"
     assert pings(near, INTERNET[4])
-
-
-@pytest.mark.full
-def test_what_was_removed_while_pyflat_was_dead_is_gone_after_its_return(
-    web: Container, docker: Docker
-) -> None:
-    host = docker.host
-    kill_pyflat(host)
-    docker("rm", "-f", "web", timeout=150)
-    # What dockerd took out of a container lies in the host as before the container's start.
-    age_endpoints(host)
-    host.pyflat.start()
-    assert answers(host)
-    assert recorded_endpoints(host) == {Container(docker, "near").on("blue")["EndpointID"]}
-    assert [trace.text for trace in traces(host) if trace.kind == "held socket"] == []
-    again = docker.web("again", "--network", "blue", "-p", f"{PORT}:80")
-    assert server_of(host, again.address("blue"), 80) == "again"

@@ -33,6 +33,7 @@ from dockerbench import (
     ports,
     process,
     publish,
+    recovery,
     report,
     traffic,
 )
@@ -50,6 +51,7 @@ CASES: dict[str, Callable[[Run], Outcome]] = {
     "traffic": traffic.run,
     "addresses": addresses.run,
     "process": process.run,
+    "recovery": recovery.run,
     "maps": maps.run,
 }
 

@@ -34,6 +34,18 @@ def prepare(folder: Path, nameserver: str) -> None:
     """Make the folders of a host and its resolv.conf."""
     for name in (*OWN, "docker-config", "cgroup"):
         (folder / name).mkdir(parents=True)
+    _fill_run(folder, nameserver)
+
+
+def empty_run(folder: Path) -> None:
+    """Make a host's /run as `prepare` made it; nothing may be mounted below it."""
+    nameserver = _resolv(folder).read_text().split()[1]
+    for entry in (folder / "run").iterdir():
+        call("rm", "-rf", "--one-file-system", "--", entry)
+    _fill_run(folder, nameserver)
+
+
+def _fill_run(folder: Path, nameserver: str) -> None:
     for name in ("lock", "netns", "docker/plugins"):
         (folder / "run" / name).mkdir(parents=True)
     (folder / "run/lock").chmod(0o1777)

@@ -15,6 +15,14 @@ _FOLDER = Path("/run/netns")
 # The process joins its control group before it becomes the command: no descendant escapes.
 _JOIN = 'echo 0 >"$1" && shift && exec "$@"'
 
+# Only newer kernels have the last ones.
+_STOP_FORWARDING = """
+cd /proc/sys/net
+for switch in ipv4/conf/*/forwarding ipv6/conf/*/forwarding ipv6/conf/*/force_forwarding; do
+    [ ! -e "$switch" ] || echo 0 >"$switch"
+done
+"""
+
 
 def path(name: str) -> Path:
     """The file of a named network namespace."""
@@ -27,9 +35,12 @@ def add(name: str) -> None:
         raise LabError(f"a network namespace {name} exists already")
     call("ip", "netns", "add", name)
     # A new namespace takes over some of these from a machine that may forward.
-    switches = ["net.ipv4.ip_forward", "net.ipv4.conf.default.forwarding"]
-    switches += ["net.ipv6.conf.all.forwarding", "net.ipv6.conf.default.forwarding"]
-    call(*enter(name), "sysctl", "-q", "-w", *(f"{switch}=0" for switch in switches))
+    stop_forwarding(name)
+
+
+def stop_forwarding(name: str) -> None:
+    """Switch all forwarding of a namespace off."""
+    call(*enter(name), "/bin/sh", "-c", _STOP_FORWARDING)
 
 
 def delete(name: str) -> None:
