@@ -4,7 +4,7 @@ PYTEST = .venv/bin/pytest
 TARGET = /opt/pyflat
 MAKEFLAGS += --no-print-directory
 
-.PHONY: bench demo test test-quick test-all sequences golden lab check format lock setup install clean
+.PHONY: bench soak demo test test-quick test-all sequences golden lab check format lock setup install clean
 
 demo: setup
 	@PYTHONPATH=contrib/lab .venv/bin/python contrib/demo.py
@@ -41,6 +41,9 @@ lab: setup
 
 bench: lab
 	@PYTHONPATH=contrib/lab:contrib/bench .venv/bin/python -m dockerbench $(ARGS)
+
+soak: lab
+	@PYTHONPATH=contrib/lab:contrib/bench .venv/bin/python -m dockersoak $(ARGS)
 
 lock: setup
 	@.venv/bin/pip install --quiet --upgrade --upgrade-strategy eager --editable .[lab,test,check]

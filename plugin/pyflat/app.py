@@ -9,7 +9,7 @@ from pyflat import docker_api
 from pyflat.api.http import create_http
 from pyflat.dataplane.linux import LinuxKernel
 from pyflat.dataplane.watch import Watch
-from pyflat.deadline import Deadline
+from pyflat.deadline import LIMIT, Deadline
 from pyflat.engine import Engine
 from pyflat.errors import StartupError
 from pyflat.folder import alone, lock_for_worker
@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> Flask:
     watch.start()
     app = create_http(engine, settings.pools)
     add_reports(app, engine)
-    app.wsgi_app = Deadline(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = Deadline(app.wsgi_app, LIMIT)  # type: ignore[method-assign]
     app.extensions["pyflat"] = engine
     app.extensions["pyflat-lock"] = lock  # open as long as the process: its end unlocks it
     return app

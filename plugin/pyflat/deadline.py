@@ -10,10 +10,10 @@ import itertools
 import logging
 import os
 import socket
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
@@ -22,27 +22,54 @@ log = logging.getLogger(__name__)
 
 #: Seconds that an answer may take.
 LIMIT = 30.0
-#: Seconds between two parts of a request, and until an answer is read.
-PATIENCE = 10
+#: Seconds in which a client has to send its request, and again to read the answer.
+PATIENCE = 10.0
+#: How many clients may be slow at once before another has to wait for one of them. A thread is
+#: made where none is idle, and stays; its netlink socket and its heap take up to 0.4 MB.
+THREADS = 64
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes no types
-    """gunicorn's worker, whose threads do not wait for a client that stops in mid-sentence."""
+    """gunicorn's worker, which waits for no client longer than it may take."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self._since: dict[Any, float] = {}
 
     def handle(self, conn: Any) -> Any:
-        """Serve a connection, with limits that hold where gunicorn reads without one."""
-        limit = struct.pack("@ll", PATIENCE, 0)  # struct timeval
-        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-        return super().handle(conn)
+        """Serve a connection, in a thread."""
+        self._since[conn] = time.monotonic()
+        try:
+            return super().handle(conn)
+        finally:
+            del self._since[conn]
+            # Else the main thread, which accepts all others, would wait two seconds for a client
+            # that has its answer and does not close.
+            _shut(conn.sock, socket.SHUT_RD)
+
+    def notify(self) -> None:
+        """Say that the main thread lives, as it does every second, and end what is too slow."""
+        super().notify()
+        now = time.monotonic()
+        for conn, since in list(self._since.items()):
+            if now - since > PATIENCE:
+                _shut(conn.sock, socket.SHUT_RD)
+            if now - since > PATIENCE + LIMIT + PATIENCE:
+                _shut(conn.sock, socket.SHUT_WR)
+
+
+def _shut(connection: socket.socket, how: int) -> None:
+    """End one direction of a connection: who waits there sees its end."""
+    with suppress(OSError):
+        connection.shutdown(how)
 
 
 class Deadline:
     """A WSGI application around another, which knows how long its requests have been under way."""
 
-    def __init__(self, application: Wsgi, limit: float = LIMIT) -> None:
+    def __init__(self, application: Wsgi, limit: float) -> None:
         self._application = application
         self._limit = limit
         self._numbers = itertools.count()

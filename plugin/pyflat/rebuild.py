@@ -78,6 +78,7 @@ def _add_network(
         subnets=subnets,
         internal=facts["Internal"],
         labels=facts["Options"] or {},
+        alive=lambda _: True,
     )
 
 

@@ -1,5 +1,7 @@
 """The process: checks that end in one clear line, then gunicorn with one worker."""
 
+import contextlib
+import ctypes
 import errno
 import logging
 import os
@@ -12,7 +14,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.systemd import listen_fds, sd_notify
 
 from pyflat import __version__
-from pyflat.deadline import Worker
+from pyflat.deadline import LIMIT, THREADS, Worker
 from pyflat.errors import PyflatError, StartupError
 from pyflat.folder import alone
 from pyflat.settings import Settings
@@ -26,6 +28,7 @@ log = logging.getLogger("pyflat")
 CHECK = 5.0
 
 _CAP_NET_ADMIN = 12  # linux/capability.h
+_M_ARENA_MAX = -8  # malloc.h
 _APP_LOAD_ERROR = 4  # gunicorn.arbiter: the master ends too, with this status
 _ECHOES = {"Worker (pid:%s) exited with code %s.", "Shutting down: %s", "Reason: %s"}
 
@@ -58,7 +61,9 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no t
             "umask": 0o077,
             "workers": 1,  # one process owns State
             "worker_class": Worker,
-            "threads": 16,
+            "threads": THREADS,
+            # Of a main thread that stands still; the threads have their own limit, the same one.
+            "timeout": int(LIMIT),
             # An idle connection that we close could meet a request of dockerd's, which it would
             # send again without its body: so no connection is ever idle.
             "keepalive": 0,
@@ -73,6 +78,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no t
 
     def load(self) -> "Flask":
         """Make the application, in the worker."""
+        _share_heap()
         # Imported here, so that the master stays small.
         from pyflat.app import create_app
 
@@ -90,6 +96,16 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no t
         sd_notify("READY=1", log)
         deadline = worker.app.callable.wsgi_app
         deadline.watch(lambda: sd_notify("WATCHDOG=1", log), _interval())
+
+
+def _share_heap() -> None:
+    """Have all threads of this process allocate from one heap.
+
+    glibc would give each of the first threads a heap of its own, which keeps the most that the
+    thread ever needed. Only one of them runs Python at a time anyway.
+    """
+    with contextlib.suppress(AttributeError):  # another C library has no such function
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def _has_socket() -> bool:

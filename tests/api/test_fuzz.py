@@ -1,7 +1,6 @@
 """Whatever comes in: status 200 or 400, a JSON object, and a host whose kernel fits its State."""
 
 import json
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from tests.support import dockerd
 from tests.support.dockerd import Call, docker_id
 from tests.support.host import ROUTES
 from tests.support.plugin import Plugin
-from tests.support.small_world import Pair, World
+from tests.support.small_world import Pair, World, places_of
 
 LAN, WEB = docker_id("lan"), docker_id("web")
 PATHS = st.sampled_from(sorted(ROUTES))
@@ -73,16 +72,6 @@ def test_any_json_on_any_path(plugin: Plugin, requests: list[tuple[str, dict[str
 @given(PATHS, st.binary(max_size=200))
 def test_any_bytes_on_any_path(plugin: Plugin, path: str, body: bytes) -> None:
     check(plugin, path, body)
-
-
-def places_of(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Give every container within a value with each of its keys."""
-    keys: Iterable[Any] = value if isinstance(value, dict) else ()
-    if isinstance(value, list):
-        keys = range(len(value))
-    for key in keys:
-        yield value, key
-        yield from places_of(value[key])
 
 
 @given(st.data(), SOUND.sequences(3))

@@ -1,17 +1,10 @@
 """What `ip` says of the interfaces of a place."""
 
-import json
 from typing import Any
 
 from tests.docker.reach import Place
 
-
-def ip(place: Place, *words: str) -> list[dict[str, Any]]:
-    done = place.run("ip", "-j", *words)
-    assert done.returncode == 0, done.stderr
-    # ip writes nothing at all, or {}, where it has nothing to say.
-    found = json.loads(done.stdout or "[]")
-    return [entry for entry in found if entry]
+from dockerlab.traces import ip as ip
 
 
 def interfaces(place: Place) -> list[str]:

@@ -10,6 +10,8 @@ from dockerlab import Lab
 from dockerlab.host import Host
 from dockerlab.processes import wait_until
 
+pytestmark = pytest.mark.engine("28.5")
+
 SUBNET, SUBNET6 = "10.90.0.0/24", "fd90::/64"
 DAMAGE = {
     "garbage": "head -c 8192 /dev/urandom > {}",

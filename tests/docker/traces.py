@@ -1,58 +1,22 @@
-"""Everything that networks leave on a host, to be compared before and after."""
-
-import json
-import os
-import sqlite3
-from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import closing, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-from tests.docker.links import ip
+"""What a test leaves on a host, held against what was there before."""
 
 from dockerlab.host import Host
-from dockerlab.processes import wait_until
+from dockerlab.processes import family, wait_until
+from dockerlab.traces import DATABASE, Trace, Traces, difference, records, traces
 
-TABLE = "pyflat"
-DATABASE = "/var/lib/pyflat/pyflat.db"
+__all__ = [
+    "DATABASE",
+    "Trace",
+    "Traces",
+    "assert_same",
+    "difference",
+    "family",
+    "records",
+    "traces",
+]
+
 #: Seconds in which the veth pairs of removed containers have to go.
 VETH_GRACE = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    kind: str
-    text: str
-
-
-Traces = Counter[Trace]
-
-
-def traces(host: Host) -> Traces:
-    """Links, addresses, routes, firewall, held ports and records of a host."""
-    return Counter(
-        Trace(kind, text)
-        for kind, found in (
-            ("link", _links(host)),
-            ("address", _addresses(host)),
-            ("route", _routes(host)),
-            ("nft", _firewall(host)),
-            ("port", _ports(host)),
-            ("held socket", _held(host)),
-            ("record", records(host)),
-        )
-        for text in found
-    )
-
-
-def difference(before: Traces, after: Traces) -> list[str]:
-    """What has come (+) and what has gone (-)."""
-    signed = (("+", after - before), ("-", before - after))
-    return sorted(
-        f"{sign} {trace.kind} {trace.text}" for sign, some in signed for trace in some.elements()
-    )
 
 
 def assert_same(host: Host, before: Traces) -> None:
@@ -60,93 +24,3 @@ def assert_same(host: Host, before: Traces) -> None:
     left = difference(before, traces(host))
     assert [line for line in left if '"veth"' not in line] == []
     assert not left or wait_until(lambda: traces(host) == before, VETH_GRACE, 0.1), left
-
-
-def records(host: Host) -> list[str]:
-    """The rows of pyflat's database."""
-    if not host.path(DATABASE).exists():
-        return []
-    with closing(sqlite3.connect(f"file:{host.path(DATABASE)}?mode=ro", uri=True)) as database:
-        return [" ".join(row) for row in database.execute("SELECT kind, id, body FROM records")]
-
-
-def _links(host: Host) -> Iterator[str]:
-    for link in ip(host, "-d", "link"):
-        kind = link.get("linkinfo", {}).get("info_kind")
-        facts = {key: link.get(key) for key in ("ifname", "address", "mtu", "master", "ifalias")}
-        yield _text(facts | {"kind": kind, "up": "UP" in link["flags"]})
-
-
-def _addresses(host: Host) -> Iterator[str]:
-    for link in ip(host, "address"):
-        for address in link["addr_info"]:
-            if not _of_the_link(address["local"]):
-                yield f"{link['ifname']} {address['local']}/{address['prefixlen']}"
-
-
-def _routes(host: Host) -> Iterator[str]:
-    for version in ("-4", "-6"):
-        for route in ip(host, version, "route", "show", "table", "all"):
-            if not _of_the_link(route["dst"]):
-                yield _text({key: route[key] for key in route if key not in ("flags", "expires")})
-
-
-def _of_the_link(destination: str) -> bool:
-    """Whether the kernel itself adds and removes it, with the link that it is about."""
-    return destination.startswith(("fe80:", "ff00:"))
-
-
-def _firewall(host: Host) -> Iterator[str]:
-    listing = json.loads(host.run("nft", "-j", "list", "ruleset", check=True).stdout)
-    chains: dict[str, list[Any]] = defaultdict(list)
-    for entry in listing["nftables"]:
-        ((kind, body),) = entry.items()
-        if kind == "rule":
-            chains[f"{body['family']} {body['table']} {body['chain']}"].append(_plain(body["expr"]))
-        elif kind != "metainfo" and (body.get("table") == TABLE or body["name"] == TABLE):
-            yield f"{kind} {_text(_plain(body))}"
-    for name, rules in chains.items():
-        # Some dockerds order their jumps in there anew when they start again.
-        loose = name == "ip filter FORWARD"
-        yield f"{name}: {_text(sorted(rules, key=_text) if loose else rules)}"
-
-
-def _plain(value: Any) -> Any:
-    """An nft object without what changes by itself: handles, counters, the order of elements."""
-    if isinstance(value, dict):
-        kept = {k: _plain(v) for k, v in value.items() if k not in {"handle", "counter"}}
-        if "elem" in kept and isinstance(kept["elem"], list):
-            kept["elem"] = sorted(kept["elem"], key=_text)
-        return kept
-    return [_plain(item) for item in value] if isinstance(value, list) else value
-
-
-def _ports(host: Host) -> list[str]:
-    return host.run("ss", "-Htuln", check=True).stdout.splitlines()
-
-
-def _held(host: Host) -> Iterator[str]:
-    """Pyflat's own sockets of these protocols: `ss` lists none that is bound and no more."""
-    if host.pyflat.running:
-        for pid in family(host.pyflat.pid):
-            yield from (name for name in _sockets(pid) if name.startswith(("TCP", "UDP")))
-
-
-def family(pid: int) -> Iterator[int]:
-    """A process and its descendants."""
-    yield pid
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        yield from family(int(child))
-
-
-def _sockets(pid: int) -> Iterator[str]:
-    """The protocols of a process's sockets."""
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(OSError):
-            # Other kinds of files have no such attribute.
-            name = os.getxattr(descriptor, "system.sockprotoname")
-            yield name.rstrip(b"\0").decode()
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)

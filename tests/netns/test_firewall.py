@@ -202,6 +202,7 @@ def test_what_others_have_in_dockers_chain_stays_above_ours(namespace: None, pro
         ("-F DOCKER-USER", [ACCEPT]),
         ("-I DOCKER-USER 1 -j DROP", ["-A DOCKER-USER -j DROP", ACCEPT]),
         ("-A DOCKER-USER -j DROP", ["-A DOCKER-USER -j DROP", ACCEPT]),
+        ("-I DOCKER-USER 1 -j RETURN", [ACCEPT, "-A DOCKER-USER -j RETURN"]),
         ("-R DOCKER-USER 1 -j RETURN", [ACCEPT, "-A DOCKER-USER -j RETURN"]),
     ],
 )
@@ -209,6 +210,17 @@ def test_a_converge_mends_dockers_chain(machine: Machine, words: str, rules: lis
     witness.run("iptables", *words.split())
     machine.engine.converge()
     assert witness.rules("iptables", "DOCKER-USER") == rules
+
+
+def test_what_stands_behind_a_return_is_as_good_as_not_there(machine: Machine) -> None:
+    witness.run("iptables", "-A", "DOCKER-USER", "-j", "RETURN")
+    witness.run("iptables", "-A", "DOCKER-USER", "-j", "DROP")
+    machine.engine.converge()
+    rules = [ACCEPT, "-A DOCKER-USER -j RETURN", "-A DOCKER-USER -j DROP"]
+    assert witness.rules("iptables", "DOCKER-USER") == rules
+    witness.run("iptables", "-D", "DOCKER-USER", "-j", "DROP")
+    machine.engine.converge()
+    assert witness.rules("iptables", "DOCKER-USER") == rules[:2]
 
 
 def test_every_copy_of_our_rule_can_be_taken_back(machine: Machine) -> None:

@@ -190,3 +190,14 @@ def test_a_bridge_that_stands_is_changed_to_what_is_wanted(machine: Machine) -> 
     bridge = witness.links()[BRIDGE]
     assert (bridge["mtu"], bridge["address"]) == (1500, "02:42:ac:1e:00:01")
     assert "UP" in bridge["flags"]
+
+
+def test_a_pair_that_comes_back_at_once_is_not_taken_for_the_one_that_went(
+    machine: Machine,
+) -> None:
+    network, endpoint = docker_id("again"), docker_id("again and again")
+    machine.send(dockerd.create_network(network, "172.30.9.0/24"))
+    for _ in range(30):
+        machine.send(dockerd.create_endpoint(network, endpoint, "172.30.9.2/24"))
+        assert not witness.eventually(lambda: f"pv-{endpoint[:12]}" not in witness.links(), 0.05)
+        machine.send(dockerd.delete_endpoint(network, endpoint))

@@ -4,13 +4,14 @@ import contextlib
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.support.dockerd import Call
 from tests.support.unix_http import post
@@ -26,16 +27,29 @@ class Serving:
     def __init__(self, folder: Path) -> None:
         self.socket = folder / "run" / "pyflat.sock"
         self.state = folder / "state"
+        self.log = folder / "log"
         self._started: list[subprocess.Popen[str]] = []
 
     def start(self, *prefix: str, **settings: str) -> subprocess.Popen[str]:
         """Start the program, with a prefix before its command line or further settings."""
+        return self._start(subprocess.PIPE, prefix, settings)
+
+    def up_with_log(self, *prefix: str) -> subprocess.Popen[str]:
+        """Start the program with what it writes in ``log``, and wait until it answers."""
+        with self.log.open("a") as log:
+            process = self._start(log, prefix, {})
+        assert eventually(self.answers), "it does not answer"
+        return process
+
+    def _start(
+        self, errors: IO[str] | int, prefix: tuple[str, ...], settings: dict[str, str]
+    ) -> subprocess.Popen[str]:
         values = {"socket": self.socket, "state-dir": self.state} | settings
         flags = [word for name, value in values.items() for word in (f"--{name}", str(value))]
         process = subprocess.Popen(
             [*prefix, str(PROGRAM), "serve", *flags],
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=errors,
             text=True,
         )
         self._started.append(process)
@@ -46,6 +60,12 @@ class Serving:
         process = self.start()
         assert eventually(self.answers), "it does not answer"
         return process
+
+    @property
+    def worker(self) -> int:
+        """The process id of the one worker of the process that was started last."""
+        (worker,) = workers_of(self._started[-1])
+        return worker
 
     def answers(self) -> bool:
         """Say whether a request is answered."""
@@ -63,6 +83,11 @@ class Serving:
             assert status == 200, answer
         return answer
 
+    def records(self) -> list[tuple[str, str, str]]:
+        """Give kind, id and body of all that is stored."""
+        with contextlib.closing(sqlite3.connect(self.state / "pyflat.db")) as database:
+            return database.execute("SELECT * FROM records ORDER BY kind, id").fetchall()
+
     def end(self) -> None:
         """End every process that is left."""
         for process in self._started:
@@ -78,6 +103,23 @@ def workers_of(master: subprocess.Popen[str]) -> list[int]:
     """Give the process ids of gunicorn's workers."""
     children = Path(f"/proc/{master.pid}/task/{master.pid}/children")
     return [int(word) for word in children.read_text().split()]
+
+
+def open_files(pid: int) -> int:
+    """Count the files that a process has open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def threads_of(pid: int) -> int:
+    """Count the threads of a process."""
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+def memory_of(pid: int) -> float:
+    """Give the resident memory of a process in MB (2**20 bytes)."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (size,) = (line.split()[1] for line in lines if line.startswith("VmRSS:"))
+    return int(size) / 1024
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Requests about a world so small that they often get into each other's way."""
 
-from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, TypeAlias
 
 from hypothesis import strategies as st
 from tests.support import dockerd
@@ -86,3 +86,13 @@ def _addresses(pool: str) -> Iterator[Chain]:
         address = f"{pool.removesuffix('0/24')}{number}"
         request = dockerd.request_address(identifier, address)
         yield base, Pair(request, dockerd.release_address(identifier, address))
+
+
+def places_of(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Give every container within a value with each of its keys."""
+    keys: Iterable[Any] = value if isinstance(value, dict) else ()
+    if isinstance(value, list):
+        keys = range(len(value))
+    for key in keys:
+        yield value, key
+        yield from places_of(value[key])

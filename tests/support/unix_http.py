@@ -1,5 +1,6 @@
 """HTTP over a Unix socket, as dockerd speaks to a plugin."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -32,3 +33,24 @@ def post(path: Path, call: Call) -> tuple[int, dict[str, Any]]:
         return answer.status, json.loads(answer.read())
     finally:
         connection.close()
+
+
+def dial(path: Path, sent: bytes = b"") -> socket.socket:
+    """Connect, and send what may be the beginning of a request."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(30)
+    connection.connect(str(path))
+    connection.sendall(sent)
+    return connection
+
+
+def exchange(path: Path, *parts: bytes) -> bytes:
+    """Send bytes, as far as they are taken, and give all that comes back until the end."""
+    with dial(path) as connection, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        with contextlib.suppress(BrokenPipeError):
+            for part in parts:
+                connection.sendall(part)
+        answer = b""
+        while data := connection.recv(1 << 16):
+            answer += data
+    return answer

@@ -56,7 +56,7 @@ LIBRARIES = {
     "subprocess": {
         *("pyflat.cli.service", "pyflat.dataplane.docker_user", "pyflat.dataplane.relay"),
     },
-    "ctypes": {"pyflat.dataplane.nftables", "pyflat.dataplane.relay_exec"},
+    "ctypes": {"pyflat.dataplane.nftables", "pyflat.dataplane.relay_exec", "pyflat.serve"},
 }
 
 

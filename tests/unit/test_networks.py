@@ -19,8 +19,12 @@ BRIDGE_NAME = "com.docker.network.bridge.name"
 MTU = "com.docker.network.driver.mtu"
 
 
-def subnet(pool: str, gateway: str = "") -> Subnet:
-    return Subnet(cidr=IPNetwork(pool), gateway=InterfaceAddress(gateway) if gateway else None)
+def subnet(pool: str, gateway: str = "", space: str = "") -> Subnet:
+    return Subnet(
+        cidr=IPNetwork(pool),
+        gateway=InterfaceAddress(gateway) if gateway else None,
+        space=space,
+    )
 
 
 def create(
@@ -29,6 +33,7 @@ def create(
     *subnets: Subnet,
     internal: bool = False,
     labels: Mapping[str, str] | None = None,
+    alive: bool = True,
 ) -> State:
     return create_network(
         state,
@@ -36,6 +41,7 @@ def create(
         subnets=subnets,
         internal=internal,
         labels=labels or {},
+        alive=lambda _: alive,
     )
 
 
@@ -125,3 +131,25 @@ def test_a_network_takes_its_endpoints_and_ports_along_but_nothing_else() -> Non
 def test_an_unknown_network_is_deleted_without_a_change() -> None:
     state = state_of(LAN)
     assert delete_network(state, docker_id("dmz")) is state
+
+
+SPACE = "LocalDefault"
+OLD = create(State(), "old", subnet("172.30.0.0/24", space=SPACE), subnet("fd00::/64")).settled()
+IN_OLD = endpoint("web", network("old"), "172.30.0.2/24")
+
+
+@pytest.mark.parametrize("pool", ["172.30.0.0/24", "172.30.0.0/16", "172.30.0.128/25"])
+def test_a_network_that_docker_has_forgotten_gives_way(pool: str) -> None:
+    for state in (OLD, OLD.put(IN_OLD)):
+        after = create(state, "new", subnet(pool, space=SPACE), alive=False)
+        assert [record.id for record in records_of(after)] == [docker_id("new")]
+
+
+@pytest.mark.parametrize(
+    ("state", "space"),
+    [(OLD.put(IN_OLD), SPACE), (OLD, "PyflatLocal"), (OLD, "")],
+    ids=["a container lives there", "of another address manager", "of none"],
+)
+def test_a_network_that_may_be_in_use_stays(state: State, space: str) -> None:
+    with pytest.raises(Conflict, match=docker_id("old")[:12]):
+        create(state, "new", subnet("172.30.0.0/24", space=space))

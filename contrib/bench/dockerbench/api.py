@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
+from urllib.parse import quote
 
 #: The newest version of the Engine API that the requests below are written for.
 NEWEST = (1, 44)
@@ -69,7 +70,7 @@ class Client:
 
 
 class Engine:
-    """The requests to a Docker Engine that are measured; may be used by any thread."""
+    """The requests to a Docker Engine that we make; may be used by any thread."""
 
     def __init__(self, path: Path) -> None:
         # The bridge driver needs minutes for 1000 ports.
@@ -80,9 +81,14 @@ class Engine:
         theirs = tuple(int(part) for part in answer["ApiVersion"].split("."))
         self._prefix = "/v{}.{}".format(*min(NEWEST, theirs))
 
-    def create_network(self, name: str, driver: str, subnet: str, **fields: Any) -> None:
-        """Make a network with Docker's own address manager; `fields` are more of the request."""
-        ipam = {"Config": [{"Subnet": subnet}]}
+    def create_network(
+        self, name: str, driver: str, subnet: str, manager: str = "default", **fields: Any
+    ) -> None:
+        """Make a network; its address manager is Docker's own if none is named.
+
+        `fields` are more of the request.
+        """
+        ipam = {"Driver": manager, "Config": [{"Subnet": subnet}]}
         self._post("/networks/create", {"Name": name, "Driver": driver, "IPAM": ipam} | fields)
 
     def remove_network(self, name: str) -> None:
@@ -124,6 +130,18 @@ class Engine:
     def disconnect(self, network: str, container: str) -> None:
         """Disconnect a running container from a network."""
         self._post(f"/networks/{network}/disconnect", {"Container": container})
+
+    def containers(self) -> list[str]:
+        """Give the ids of all containers."""
+        return [each["Id"] for each in self._get("/containers/json?all=1")]
+
+    def networks(self) -> list[str]:
+        """Give the ids of the networks that somebody has made."""
+        wanted = quote(json.dumps({"type": ["custom"]}))
+        return [each["Id"] for each in self._get(f"/networks?filters={wanted}")]
+
+    def _get(self, url: str) -> Any:
+        return self._client.call("GET", self._prefix + url)
 
     def _post(self, url: str, body: Mapping[str, Any] | None = None) -> Any:
         return self._client.call("POST", self._prefix + url, body)

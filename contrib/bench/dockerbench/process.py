@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from http.client import HTTPException
 from pathlib import Path
 
 from dockerbench.api import Plugin
@@ -10,6 +11,7 @@ from dockerbench.peers import OURS
 from dockerbench.results import Outcome, figure
 from dockerbench.rounds import Run
 from dockerlab.host import Host
+from dockerlab.processes import family
 
 MEMORY_LIMIT = 60.0
 START_LIMIT = 500.0
@@ -37,25 +39,26 @@ def _start(host: Host) -> dict[str, float]:
     path = host.path("/run/docker/plugins/pyflat.sock")
     begin = time.perf_counter()
     host.pyflat.start(wait=False)
-    while not _answers(path):
+    while not answers(path):
         time.sleep(0.002)
     taken = (time.perf_counter() - begin) * 1000
-    memory = sum(map(_pss, _family(host.pyflat.pid)))
+    used = memory(host)
     host.pyflat.stop()
-    return {"start": taken, "PSS": memory}
+    return {"start": taken, "PSS": used}
 
 
-def _answers(path: Path) -> bool:
+def memory(host: Host) -> float:
+    """Give the proportional set size of a host's plugin, master and worker, in MB (2**20 bytes)."""
+    return sum(map(_pss, family(host.pyflat.pid)))
+
+
+def answers(path: Path) -> bool:
+    """Say whether a plugin answers on this socket."""
     try:
         Plugin(path).call("Plugin.Activate")
-    except OSError:
+    except (OSError, HTTPException):
         return False
     return True
-
-
-def _family(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(each for child in children for each in _family(int(child)))]
 
 
 def _pss(pid: int) -> float:

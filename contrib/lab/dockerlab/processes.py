@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -84,6 +84,13 @@ def owned(marker: str, namespaces: Iterable[str] = ()) -> list[Process]:
         ours |= more
         grown = bool(more)
     return [Process(pid, stats[pid].start) for pid in sorted(ours)]
+
+
+def family(pid: int) -> Iterator[int]:
+    """A process and its descendants; OSError when one of them is gone."""
+    yield pid
+    for child in (PROC / f"{pid}/task/{pid}/children").read_text().split():
+        yield from family(int(child))
 
 
 def _pids() -> list[int]:

@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 #: Bytes of a request; some 60 000 published ports are 16 MB.
 LARGEST = 32 << 20
 
+#: Characters of an error, in an answer and in the log: it may quote what was sent.
+LONGEST = 2000
+
 CONTENT_TYPE = "application/vnd.docker.plugins.v1.2+json"
 
 
@@ -56,8 +59,9 @@ def _view(engine: Engine, path: str, method: Method) -> Callable[[], Response]:
             message = decode(_body(), method.request)
             answer = engine.update(lambda state: method.handle(state, message, engine))
         except PyflatError as error:
-            log.warning("%s: %s", path, error)
-            return _failure(str(error), error.status)
+            text = _brief(str(error))
+            log.warning("%s: %s", path, text)
+            return _failure(text, error.status)
         except Exception:
             number = secrets.token_hex(4)
             log.exception("%s: request %s failed", path, number)
@@ -73,8 +77,15 @@ def _body() -> bytes:
         return request.get_data(cache=False)
     except HTTPException as error:
         raise InvalidRequest(f"the request cannot be read: {error.description}") from error
-    except OSError as error:
-        raise InvalidRequest(f"the request was cut off: {error.strerror}") from error
+    except Exception as error:
+        # Also what the server says of chunks: its errors have no class in common with others.
+        raise InvalidRequest(f"the request cannot be read: {error}") from error
+
+
+def _brief(text: str) -> str:
+    """Leave out the middle of what is too long: beginning and end say what is wrong."""
+    half = LONGEST // 2 - 1
+    return text if len(text) <= LONGEST else f"{text[:half]}…{text[-half:]}"
 
 
 def _failure(text: str, status: int) -> Response:

@@ -34,7 +34,7 @@ def _check_gateway(state: State, request: messages.GwAllocCheck, _: World) -> Re
     }
 
 
-def _create_network(state: State, request: messages.CreateNetwork, _: World) -> Result:
+def _create_network(state: State, request: messages.CreateNetwork, world: World) -> Result:
     subnets = (*(request.IPv4Data or ()), *(request.IPv6Data or ()))
     state = networks.create_network(
         state,
@@ -42,6 +42,7 @@ def _create_network(state: State, request: messages.CreateNetwork, _: World) -> 
         subnets=[_subnet(data) for data in subnets],
         internal=option(request.Options, messages.INTERNAL, bool, False),
         labels=option(request.Options, messages.GENERIC, dict[str, str], {}),
+        alive=world.alive,
     )
     return state, {}
 

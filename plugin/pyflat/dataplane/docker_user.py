@@ -10,6 +10,8 @@ import logging
 import shutil
 import subprocess
 from collections.abc import Sequence
+from itertools import takewhile
+from typing import TypeAlias
 
 from pyflat.dataplane.objects import DockerAccept
 from pyflat.errors import BackendError
@@ -18,7 +20,12 @@ log = logging.getLogger(__name__)
 
 _PROGRAMS = {"ip": "iptables", "ip6": "ip6tables"}
 _CHAIN = "DOCKER-USER"
+#: Seconds to wait for the lock of the legacy variant; requests wait meanwhile. Zero is for ever.
+_PATIENCE = 1
+#: Seconds until the program counts as stuck.
 _LIMIT = 5
+
+Rule: TypeAlias = tuple[str, ...]
 
 
 class DockerUser:
@@ -33,13 +40,13 @@ class DockerUser:
         self._legacy: bool | None = None
 
     def add(self, item: DockerAccept) -> None:
-        """Make the rule the last of the chain, and the only one of its kind."""
+        """Make the rule the last that is reached in the chain, and the only one of its kind."""
         if not self._program(item):
             log.info("%s is not installed: Docker's rules are left alone", _PROGRAMS[item.family])
             return
         self._run(item, "-N", _CHAIN)
         self.delete(item)
-        place = len(self._others(item)) + 1
+        place = len(_reached(self._rules(item))) + 1
         done = self._run(item, "-I", _CHAIN, str(place), *self._rule)
         if done.returncode:
             raise BackendError(f"{_PROGRAMS[item.family]}: {done.stderr.strip()}")
@@ -50,8 +57,12 @@ class DockerUser:
             pass
 
     def observe(self) -> set[DockerAccept]:
-        """Give the families whose chain ends with the rule."""
-        return {item for item in map(_accept, _PROGRAMS) if self._stands(item)}
+        """Give the families in whose chain the rule stands as it should; both if it is locked."""
+        families = set(map(_accept, _PROGRAMS))
+        try:
+            return set(filter(self._stands, families))
+        except _LockedError:
+            return families  # nothing could be mended either; there is another look in a second
 
     def is_legacy(self) -> bool:
         """Say whether the program is the variant that the kernel sends no notifications of."""
@@ -64,29 +75,37 @@ class DockerUser:
         if not self._program(item):
             return True
         rules = self._rules(item)
-        return rules[-1:] == [self._rule] and rules.count(self._rule) == 1
+        return _reached(rules)[-1:] == [self._rule] and rules.count(self._rule) == 1
 
-    def _others(self, item: DockerAccept) -> list[tuple[str, ...]]:
-        return [rule for rule in self._rules(item) if rule != self._rule]
-
-    def _rules(self, item: DockerAccept) -> list[tuple[str, ...]]:
-        """Give the chain's rules, but for the RETURN that engines before 28 put at its end."""
+    def _rules(self, item: DockerAccept) -> list[Rule]:
         lines = self._run(item, "-S", _CHAIN).stdout.splitlines()
-        rules = [tuple(line.split()[2:]) for line in lines if line.startswith("-A")]
-        return rules[:-1] if rules[-1:] == [("-j", "RETURN")] else rules
+        return [tuple(line.split()[2:]) for line in lines if line.startswith("-A")]
 
     def _program(self, item: DockerAccept) -> str | None:
         return shutil.which(_PROGRAMS[item.family])
 
     def _run(self, item: DockerAccept, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run the program; one that is stuck is ended, and has failed."""
-        command: Sequence[str] = (_PROGRAMS[item.family], "-w", "1", *words)
+        """Run the program; one that is stuck is ended, and has failed. Raises _LockedError."""
+        program = _PROGRAMS[item.family]
+        command: Sequence[str] = (program, "-w", str(_PATIENCE), *words)
         try:
-            return subprocess.run(
+            done = subprocess.run(
                 command, capture_output=True, text=True, check=False, timeout=_LIMIT
             )
         except subprocess.TimeoutExpired:
             return subprocess.CompletedProcess(command, 1, "", f"no answer in {_LIMIT} s")
+        if done.returncode and "xtables lock" in done.stderr:
+            raise _LockedError(f"{program}: another program keeps the xtables lock")
+        return done
+
+
+class _LockedError(BackendError):
+    """Another program keeps the legacy variant from doing anything."""
+
+
+def _reached(rules: Sequence[Rule]) -> list[Rule]:
+    """Give the rules before the first RETURN of all; engines before 28 put one at the end."""
+    return list(takewhile(lambda rule: rule != ("-j", "RETURN"), rules))
 
 
 def _accept(family: str) -> DockerAccept:

@@ -131,6 +131,7 @@ class Links:
             )
 
     def _add_veth(self, item: Veth) -> None:
+        self._reaper.await_end(item.name)
         master = _index(item.bridge)
         # The peer bears no group: in a container it must not look like a link of a pyflat there.
         peer = {"ifname": item.peer, "address": item.mac, "mtu": item.mtu}

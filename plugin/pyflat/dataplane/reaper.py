@@ -11,6 +11,7 @@ import secrets
 import socket
 import struct
 import threading
+import time
 
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
@@ -19,6 +20,7 @@ from pyflat.dataplane.raw import attributes, dump
 
 log = logging.getLogger(__name__)
 
+_PATIENCE = 5.0  # seconds
 _RTM_GETLINK, _IFLA_GROUP = 18, 27  # linux/rtnetlink.h, linux/if_link.h
 _IFINFO_LENGTH = 16  # struct ifinfomsg
 
@@ -37,6 +39,12 @@ class Reaper:
         """Have a link deleted soon; one that is not there is success."""
         self.pending.add(name)
         self._names.put(name)
+
+    def await_end(self, name: str) -> None:
+        """Return when a link is no longer to go: another of its name would be taken for it."""
+        deadline = time.monotonic() + _PATIENCE
+        while name in self.pending and time.monotonic() < deadline:
+            time.sleep(0.001)
 
     def close(self) -> None:
         """Delete what was asked for and end."""

@@ -1,13 +1,14 @@
 """CreateNetwork and DeleteNetwork."""
 
 from collections.abc import Iterable, Mapping
-from itertools import combinations
+from itertools import combinations, product
 
 from pyflat import naming
 from pyflat.driver import endpoints
+from pyflat.driver.endpoints import Alive
 from pyflat.driver.options import parse_options
 from pyflat.errors import Conflict, InvalidRequest
-from pyflat.model import Network, Subnet, overlap
+from pyflat.model import Endpoint, Network, Subnet, overlap
 from pyflat.state import State
 
 #: The kernel takes IPv6 away from an interface of a smaller MTU (RFC 8200, section 5).
@@ -21,11 +22,14 @@ def create_network(
     subnets: Iterable[Subnet],
     internal: bool,
     labels: Mapping[str, str],
+    alive: Alive,
 ) -> State:
     """Add a network; the same one once more is no change.
 
-    Raises InvalidRequest for a bad id or option, Conflict for the same id with another
-    description, for a bridge name in use and for a subnet that overlaps another network's.
+    An address space has each subnet once. So a network without living endpoints gives way to
+    another that has its subnet from the same space: Docker has forgotten it, or never heard that
+    it was made. Raises InvalidRequest for a bad id or option, Conflict for the same id with
+    another description, for a bridge name in use and for a subnet that overlaps another's.
     """
     options = parse_options(labels)
     network = Network(
@@ -42,8 +46,8 @@ def create_network(
     if old is not None:
         raise Conflict(f"network {identifier} exists already with another description")
     _check_mtu(network)
+    state = _claim_subnets(state, network, alive)
     _check_bridge(state, network)
-    _check_overlap(state, network)
     return state.put(network)
 
 
@@ -87,14 +91,23 @@ def _check_bridge(state: State, network: Network) -> None:
         raise Conflict(f"bridge {network.bridge} is already the bridge of network {other}")
 
 
-def _check_overlap(state: State, network: Network) -> None:
+def _claim_subnets(state: State, network: Network, alive: Alive) -> State:
     for first, second in combinations(network.subnets, 2):
         if overlap(first.cidr, second.cidr):
             raise Conflict(f"subnets {first.cidr} and {second.cidr} overlap")
-    for other in state.all(Network):
-        for theirs in other.subnets:
-            for ours in network.subnets:
-                if overlap(ours.cidr, theirs.cidr):
-                    raise Conflict(
-                        f"subnet {ours.cidr} overlaps {theirs.cidr} of network {other.id[:12]}"
-                    )
+    for other in list(state.all(Network)):
+        pairs = product(network.subnets, other.subnets)
+        shared = [(o, t) for o, t in pairs if overlap(o.cidr, t.cidr)]
+        for ours, theirs in shared:
+            if ours.space != theirs.space or not ours.space or _lives(state, other, alive):
+                raise Conflict(
+                    f"subnet {ours.cidr} overlaps {theirs.cidr} of network {other.id[:12]}"
+                )
+        if shared:
+            state = delete_network(state, other.id)
+    return state
+
+
+def _lives(state: State, network: Network, alive: Alive) -> bool:
+    own = (state.require(Endpoint, identifier) for identifier in state.ids("network", network.id))
+    return any(alive(endpoint) for endpoint in own)

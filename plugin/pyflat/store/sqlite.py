@@ -15,6 +15,8 @@ from pyflat.model import RECORDS, Key, Record
 SCHEMA = 1
 
 NAME = "pyflat.db"
+#: Seconds to wait for another process that writes, as only people do; requests wait meanwhile.
+BUSY = 1.0
 
 _CREATE = """
 CREATE TABLE IF NOT EXISTS records (
@@ -34,7 +36,9 @@ class SqliteStore:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             # The engine's lock makes it one thread at a time.
-            self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(
+                self._path, BUSY, isolation_level=None, check_same_thread=False
+            )
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._prepare()
@@ -93,8 +97,9 @@ class SqliteStore:
                 f"state {self._path}: written by another version of pyflat "
                 f"(schema {version}, this one reads {SCHEMA})"
             )
-        self._db.execute(_CREATE)
-        self._db.execute(f"PRAGMA user_version = {SCHEMA}")
+        if version == 0:
+            self._db.execute(_CREATE)
+            self._db.execute(f"PRAGMA user_version = {SCHEMA}")
 
 
 def _encode(record: Record) -> str:
