@@ -12,7 +12,7 @@ from pyflat.dataplane.watch import Watch
 from pyflat.deadline import LIMIT, Deadline
 from pyflat.engine import Engine
 from pyflat.errors import StartupError
-from pyflat.folder import alone, lock_for_worker
+from pyflat.folder import alone, last_alive, lock_for_worker
 from pyflat.model import Network
 from pyflat.rebuild import rebuild
 from pyflat.report.http import add_reports
@@ -43,7 +43,8 @@ def create_app(settings: Settings) -> Flask:
         )
     engine = Engine(SqliteStore(settings.state_dir), kernel)
     watch = Watch(engine)
-    if engine.start().bare and any(engine.state.all(Network)) and docker_api.runs():
+    engine.start()
+    if any(engine.state.all(Network)) and docker_api.started() > last_alive(settings.state_dir):
         log.warning("%s", _LATE)
     watch.start()
     app = create_http(engine, settings.pools)

@@ -14,16 +14,16 @@ _DEFAULT = "unix:///run/docker.sock"
 _PIDFILE = Path("/run/docker.pid")
 
 
-def runs() -> bool:
-    """Say whether dockerd is there.
+def started() -> float:
+    """Give the Unix time at which the present dockerd was started, 0 if there is none.
 
     By its pidfile: the socket may be systemd's, which is there before dockerd and would start it.
     """
     try:
         os.kill(int(_PIDFILE.read_text()), 0)
+        return _PIDFILE.stat().st_mtime
     except (OSError, ValueError):
-        return False
-    return True
+        return 0.0
 
 
 def networks_of(driver: str) -> list[dict[str, Any]]:

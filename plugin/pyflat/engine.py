@@ -53,11 +53,8 @@ class Engine:
         """The present State; a value that later changes leave as it is."""
         return self._state
 
-    def start(self) -> Difference:
-        """Read State and make the kernel equal to it; give how it differed before.
-
-        Raises BackendError if State is unreadable.
-        """
+    def start(self) -> None:
+        """Read State and make the kernel equal to it; raises BackendError if it is unreadable."""
         with self._lock:
             state = State()
             for record in self._store.load():
@@ -65,7 +62,6 @@ class Engine:
             self._state = state
         if (difference := self.converge()).steps:
             log.info("start: %s", difference)
-        return difference
 
     def stop(self) -> None:
         """Let go of the store and the kernel; what was made for containers stays."""

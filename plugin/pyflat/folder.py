@@ -11,6 +11,10 @@ from pyflat.errors import StartupError
 
 #: Seconds to wait for a predecessor that is about to end.
 PATIENCE = 5.0
+#: Seconds between two signs of life.
+CHECK = 5.0
+
+_ALIVE = "alive"
 
 
 def lock_for_worker(folder: Path) -> IO[str]:
@@ -46,3 +50,17 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def note_alive(folder: Path) -> None:
+    """Note that the plugin lives now; a folder that cannot be written to is left alone."""
+    with contextlib.suppress(OSError):
+        (folder / _ALIVE).touch()
+
+
+def last_alive(folder: Path) -> float:
+    """Give the Unix time up to which the plugin may have lived, 0 if it never did."""
+    try:
+        return (folder / _ALIVE).stat().st_mtime + CHECK
+    except OSError:
+        return 0.0

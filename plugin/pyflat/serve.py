@@ -16,16 +16,13 @@ from gunicorn.systemd import listen_fds, sd_notify
 from pyflat import __version__
 from pyflat.deadline import LIMIT, THREADS, Worker
 from pyflat.errors import PyflatError, StartupError
-from pyflat.folder import alone
+from pyflat.folder import CHECK, alone, note_alive
 from pyflat.settings import Settings
 
 if TYPE_CHECKING:
     from flask import Flask
 
 log = logging.getLogger("pyflat")
-
-#: Seconds between two looks for requests that take too long.
-CHECK = 5.0
 
 _CAP_NET_ADMIN = 12  # linux/capability.h
 _M_ARENA_MAX = -8  # malloc.h
@@ -95,7 +92,11 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no t
             os.environ["NOTIFY_SOCKET"] = self._notify_socket
         sd_notify("READY=1", log)
         deadline = worker.app.callable.wsgi_app
-        deadline.watch(lambda: sd_notify("WATCHDOG=1", log), _interval())
+        deadline.watch(self._alive, _interval())
+
+    def _alive(self) -> None:
+        note_alive(self._settings.state_dir)
+        sd_notify("WATCHDOG=1", log)
 
 
 def _share_heap() -> None:

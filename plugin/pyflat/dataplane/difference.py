@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pyflat.dataplane.objects import Bridge, Element, Hairpin, HostPort, Object, Veth
+from pyflat.dataplane.objects import Element, Hairpin, HostPort, Object, Veth
 from pyflat.dataplane.plan import Step, plan
 from pyflat.model import Key
 
@@ -32,14 +32,13 @@ class Difference:
     """The steps that make the kernel as it should be, and what no step can mend.
 
     ``dead`` are the records that no container stands behind any more, ``there`` the keys of the
-    objects that the kernel holds; ``bare`` says that it holds no bridge, as after a boot.
+    objects that the kernel holds.
     """
 
     steps: tuple[Step, ...] = ()
     lost: frozenset[Lost] = frozenset()
     dead: frozenset[Key] = frozenset()
     there: frozenset[object] = field(default=frozenset(), compare=False, repr=False)
-    bare: bool = field(default=False, compare=False)
 
     def by_kind(self) -> Mapping[str, list[Object]]:
         """Sort the objects of the steps by what is wrong with them."""
@@ -63,8 +62,7 @@ def compare(present: Iterable[Object], wanted: Iterable[Object]) -> Difference:
     gone = {pair.name for pair in pairs}
     possible = (o for o in wanted if not (isinstance(o, Hairpin) and o.port in gone))
     lost = frozenset(Lost(pair.name, pair.owner) for pair in pairs)
-    bare = not any(isinstance(item, Bridge) for item in present)
-    return Difference(tuple(plan(present, possible)), lost, there=there, bare=bare)
+    return Difference(tuple(plan(present, possible)), lost, there=there)
 
 
 def _names(objects: Iterable[Object]) -> str:
