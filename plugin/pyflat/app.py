@@ -8,6 +8,7 @@ from flask import Flask
 from pyflat import docker_api
 from pyflat.api.http import create_http
 from pyflat.dataplane.linux import LinuxKernel
+from pyflat.dataplane.objects import Bridge
 from pyflat.dataplane.watch import Watch
 from pyflat.deadline import LIMIT, Deadline
 from pyflat.engine import Engine
@@ -36,7 +37,7 @@ def create_app(settings: Settings) -> Flask:
     """
     lock = lock_for_worker(settings.state_dir)
     kernel = _kernel(settings)
-    if not SqliteStore.exists(settings.state_dir) and kernel.remains():
+    if not SqliteStore.exists(settings.state_dir) and _has_networks(kernel):
         raise StartupError(
             f"state {settings.state_dir}: nothing is there, but this host has networks of pyflat; "
             "pyflat rebuild asks Docker for what is lost"
@@ -75,6 +76,10 @@ def rebuild_state(settings: Settings, driver: str) -> State:
         store.commit({key: state.lookup(key) for key in state.touched})
         store.close()
     return state
+
+
+def _has_networks(kernel: LinuxKernel) -> bool:
+    return any(isinstance(item, Bridge) for item in kernel.remains())
 
 
 def _kernel(settings: Settings) -> LinuxKernel:
