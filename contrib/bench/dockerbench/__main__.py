@@ -58,7 +58,7 @@ CASES: dict[str, Callable[[Run], Outcome]] = {
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("cases", nargs=-1, type=click.Choice(list(CASES)))
-@click.option("--quick", is_flag=True, help="Fewer repetitions, smaller crowds: under 7 minutes.")
+@click.option("--quick", is_flag=True, help="Fewer repetitions, smaller crowds: about 8 minutes.")
 @click.option("--engine", default=engines.NEWEST, show_default=True, help="Which Docker Engine.")
 @click.option("--write", "folder", type=click.Path(path_type=Path), help="Keep the results there.")
 @click.option("--seed", type=int, help="Repeat the order of another run.")
