@@ -1,11 +1,14 @@
 """A machine that systemd boots: pyflat is there before Docker, and confined to what it needs."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.support.guest import IMAGE, PYFLAT, Guest, guest
 from tests.support.witness import eventually
+
+from pyflat.folder import CHECK
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
 
@@ -118,13 +121,25 @@ def test_a_stuck_service_is_started_again(host: Guest) -> None:
     assert "Watchdog timeout" in host.run("journalctl", "--boot", "--unit=pyflat.service")
 
 
-def test_a_docker_that_was_there_before_is_told_of(host: Guest) -> None:
+def test_a_docker_that_was_started_without_pyflat_is_told_of(host: Guest) -> None:
     host.run("systemctl", "stop", "pyflat.socket")
-    host.run("nft", "flush", "ruleset")
-    host.run("sh", "-c", "for link in /sys/class/net/p[fv]-*; do ip link delete ${link##*/}; done")
+    told = times_told(host)
+    # Later than the next sign of life would have been.
+    time.sleep(CHECK + 1)
+    host.run("systemctl", "restart", "--no-block", "docker.service")
+    assert eventually(lambda: state_of(host, "docker.service") != "active", 60)
+    assert eventually(lambda: state_of(host, "docker.service") == "active", 180)
     host.run("systemctl", "start", "pyflat.service")
-    told = host.run("journalctl", "--boot", "--unit=pyflat.service")
-    assert "Docker was started before pyflat" in told
+    assert times_told(host) == told + 1
+
+
+def times_told(host: Guest) -> int:
+    journal = host.run("journalctl", "--boot", "--unit=pyflat.service")
+    return journal.count("Docker was started before pyflat")
+
+
+def state_of(host: Guest, unit: str) -> str:
+    return host.run("systemctl", "is-active", unit, check=False).strip()
 
 
 def test_uninstalling_leaves_the_state_and_nothing_else(host: Guest) -> None:

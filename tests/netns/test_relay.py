@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -153,3 +154,14 @@ def test_without_the_program_the_address_is_refused_and_all_addresses_go_without
     web.send(dockerd.program(LAN, WEB, "8080:80"))
     assert ask("::1", 8080) is None
     assert ask("127.0.0.1", 8080) == "web ::ffff:172.30.0.1"
+
+
+def test_a_relay_that_cannot_be_started_ends_the_connection_and_the_next_is_tried(
+    web: Machine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as without:
+        without.setattr(sys, "executable", "/nonexistent")
+        web.send(dockerd.program(LAN, WEB, "[::1]:8080:80"))
+        assert ask("::1", 8080) is None
+        assert "no relay to fd00::2:80: " in caplog.text
+    assert ask("::1", 8080) == "web fd00::1"

@@ -71,9 +71,7 @@ class Relays:
             if served is None:
                 return
             self._poll.unregister(listener)
-            if served.process is not None:
-                served.process.kill()
-                served.process.wait()
+            self._stop(served)
 
     def _run(self) -> None:
         while True:
@@ -88,10 +86,24 @@ class Relays:
         descriptor = served.listener.fileno()
         launcher = (sys.executable, "-I", "-S", relay_exec.__file__, str(descriptor))
         words = (*launcher, str(PROGRAM), f"--exit-idle-time={IDLE}", served.target)
-        served.process = subprocess.Popen(words, pass_fds=[descriptor])
-        end = os.pidfd_open(served.process.pid)
+        try:
+            served.process = subprocess.Popen(words, pass_fds=[descriptor])
+            end = os.pidfd_open(served.process.pid)
+        except OSError as error:
+            log.warning("no relay to %s: %s", served.target, error)
+            self._stop(served)
+            _refuse_all(served.listener)
+            self._poll.modify(descriptor, _ONCE)
+            return
         self._ends[end] = descriptor
         self._poll.register(end, select.EPOLLIN)
+
+    @staticmethod
+    def _stop(served: _Served) -> None:
+        if served.process is not None:
+            served.process.kill()
+            served.process.wait()
+            served.process = None
 
     def _ended(self, end: int) -> None:
         descriptor = self._ends.pop(end)

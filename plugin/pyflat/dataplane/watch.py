@@ -28,6 +28,8 @@ DELAY = 0.5
 UNTOLD = 1.0
 #: Seconds between two looks at everything.
 PERIOD = 60.0
+#: Seconds until everything is looked at again after that has failed.
+RETRY = 5.0
 
 
 class Watcher(Protocol):
@@ -70,14 +72,23 @@ class Watch:
         reader = Reader()
         due = time.monotonic() + PERIOD
         while not self._ended.is_set():
-            if select.select((self._routing, self._firewall), (), (), UNTOLD)[0]:
-                time.sleep(DELAY)
-                _drain(self._routing, reader.read_routing, reader)
-                _drain(self._firewall, reader.read_firewall, reader)
             is_due = time.monotonic() > due
             if is_due:
                 due = time.monotonic() + PERIOD
-            _tell(self._engine, reader.take(), is_due)
+            try:
+                self._look(reader, is_due)
+            except Exception as error:
+                # A thread that ends would leave the host unwatched without a word.
+                known = isinstance(error, PyflatError)
+                log.warning("what has changed is not mended: %s", error, exc_info=not known)
+                due = min(due, time.monotonic() + RETRY)
+
+    def _look(self, reader: Reader, is_due: bool) -> None:
+        if select.select((self._routing, self._firewall), (), (), UNTOLD)[0]:
+            time.sleep(DELAY)
+            _drain(self._routing, reader.read_routing, reader)
+            _drain(self._firewall, reader.read_firewall, reader)
+        _tell(self._engine, reader.take(), is_due)
 
 
 def _listen(protocol: int, groups: tuple[int, ...]) -> socket.socket:
@@ -90,17 +101,11 @@ def _listen(protocol: int, groups: tuple[int, ...]) -> socket.socket:
 
 
 def _tell(engine: Watcher, events: Events, is_due: bool) -> None:
-    try:
-        if events.routes or events.overrun:
-            engine.refresh()
-        everything = is_due or events.overrun or events.firewall
-        if everything or engine.is_drift(events) or engine.has_untold_drift():
-            engine.repair()
-    except PyflatError as error:
-        log.warning("%s", error)
-    except Exception:
-        # A thread that ends would leave the host unwatched without a word.
-        log.exception("what has changed could not be followed")
+    if events.routes or events.overrun:
+        engine.refresh()
+    everything = is_due or events.overrun or events.firewall
+    if everything or engine.is_drift(events) or engine.has_untold_drift():
+        engine.repair()
 
 
 def _drain(events: socket.socket, read: Callable[[bytes], None], reader: Reader) -> None:
