@@ -37,7 +37,8 @@ def create_app(settings: Settings) -> Flask:
     """
     lock = lock_for_worker(settings.state_dir)
     kernel = _kernel(settings)
-    if not SqliteStore.exists(settings.state_dir) and _has_networks(kernel):
+    bare = not any(isinstance(item, Bridge) for item in kernel.remains())
+    if not bare and not SqliteStore.exists(settings.state_dir):
         raise StartupError(
             f"state {settings.state_dir}: nothing is there, but this host has networks of pyflat; "
             "pyflat rebuild asks Docker for what is lost"
@@ -45,7 +46,9 @@ def create_app(settings: Settings) -> Flask:
     engine = Engine(SqliteStore(settings.state_dir), kernel)
     watch = Watch(engine)
     engine.start()
-    if any(engine.state.all(Network)) and docker_api.started() > last_alive(settings.state_dir):
+    # Where nothing of ours is in the kernel, it was not there since the boot.
+    away = 0.0 if bare else last_alive(settings.state_dir)
+    if any(engine.state.all(Network)) and docker_api.started() > away:
         log.warning("%s", _LATE)
     watch.start()
     app = create_http(engine, settings.pools)
@@ -76,10 +79,6 @@ def rebuild_state(settings: Settings, driver: str) -> State:
         store.commit({key: state.lookup(key) for key in state.touched})
         store.close()
     return state
-
-
-def _has_networks(kernel: LinuxKernel) -> bool:
-    return any(isinstance(item, Bridge) for item in kernel.remains())
 
 
 def _kernel(settings: Settings) -> LinuxKernel:

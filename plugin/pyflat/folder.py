@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,6 +57,13 @@ def note_alive(folder: Path) -> None:
     """Note that the plugin lives now; a folder that cannot be written to is left alone."""
     with contextlib.suppress(OSError):
         (folder / _ALIVE).touch()
+
+
+def note_end(folder: Path) -> None:
+    """Note that the plugin lives until now and no longer."""
+    now = time.time() - CHECK
+    with contextlib.suppress(OSError):
+        os.utime(folder / _ALIVE, (now, now))
 
 
 def last_alive(folder: Path) -> float:

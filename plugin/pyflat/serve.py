@@ -16,7 +16,7 @@ from gunicorn.systemd import listen_fds, sd_notify
 from pyflat import __version__
 from pyflat.deadline import LIMIT, THREADS, Worker
 from pyflat.errors import PyflatError, StartupError
-from pyflat.folder import CHECK, alone, note_alive
+from pyflat.folder import CHECK, alone, note_alive, note_end
 from pyflat.settings import Settings
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no t
             "control_socket_disable": True,
             "loglevel": "warning",
             "post_worker_init": self._ready,
-            "worker_exit": _stop_engine,
+            "worker_exit": self._end,
         }
         for name, value in values.items():
             self.cfg.set(name, value)
@@ -93,6 +93,11 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no t
         sd_notify("READY=1", log)
         deadline = worker.app.callable.wsgi_app
         deadline.watch(self._alive, _interval())
+
+    def _end(self, _: object, worker: Any) -> None:
+        if worker.app.callable is not None:
+            worker.app.callable.extensions["pyflat"].stop()
+            note_end(self._settings.state_dir)
 
     def _alive(self) -> None:
         note_alive(self._settings.state_dir)
@@ -123,11 +128,6 @@ def _interval() -> float:
 def _says_more(record: logging.LogRecord) -> bool:
     """Drop what gunicorn adds to the line in which a worker has said why it cannot run."""
     return record.msg not in _ECHOES
-
-
-def _stop_engine(_: object, worker: Any) -> None:
-    if worker.app.callable is not None:
-        worker.app.callable.extensions["pyflat"].stop()
 
 
 def _check_rights() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pyflat import docker_api
-from pyflat.folder import CHECK, last_alive, note_alive
+from pyflat.folder import CHECK, last_alive, note_alive, note_end
 
 
 @pytest.fixture
@@ -39,5 +39,12 @@ def test_the_plugin_may_have_lived_until_the_next_sign_would_have_come(tmp_path:
     assert last_alive(tmp_path) == pytest.approx(time.time() + CHECK, abs=2)
 
 
+def test_an_end_in_order_is_known_to_the_moment(tmp_path: Path) -> None:
+    note_alive(tmp_path)
+    note_end(tmp_path)
+    assert last_alive(tmp_path) == pytest.approx(time.time(), abs=0.5)
+
+
 def test_a_folder_that_is_gone_ends_nothing(tmp_path: Path) -> None:
     note_alive(tmp_path / "gone")
+    note_end(tmp_path / "gone")
