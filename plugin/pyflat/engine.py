@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Set
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from netaddr import IPAddress, IPNetwork
 
@@ -34,6 +34,10 @@ GRACE = 60.0
 
 T = TypeVar("T")
 
+#: Is told of each commit: State before, and the records that were changed. It must return at
+#: once: the engine's lock is held.
+Follower: TypeAlias = Callable[[State, Set[Key]], None]
+
 
 class Engine:
     """Holds State and the kernel; every method may be called by any thread."""
@@ -47,6 +51,7 @@ class Engine:
         self._stopped = False
         self._repairs = 0
         self._lost: frozenset[Lost] = frozenset()
+        self._followers: list[Follower] = []
 
     @property
     def state(self) -> State:
@@ -69,6 +74,10 @@ class Engine:
             self._stopped = True
             self._kernel.close()
             self._store.close()
+
+    def subscribe(self, follower: Follower) -> None:
+        """Have a follower told of every commit from now on, with ``state`` as it is after it."""
+        self._followers.append(follower)
 
     def update(self, change: Callable[[State], tuple[State, T]]) -> T:
         """Carry out one change, and give what it gives beside the new State.
@@ -179,7 +188,9 @@ class Engine:
     def _commit(self, after: State) -> None:
         records = {key: after.lookup(key) for key in after.touched}
         self._store.commit(records)
-        self._state = after.settled()
+        before, self._state = self._state, after.settled()
+        for follower in self._followers:
+            follower(before, after.touched)
 
     def _follow(self, before: State, touched: Set[Key]) -> None:
         steps = self._steps(before, touched)

@@ -6,6 +6,7 @@ from typing import ClassVar, TypeAlias
 from netaddr import IPAddress, IPNetwork
 
 from pyflat import naming
+from pyflat.peers import Claim, Overlay, Peer, Remote, Tunnel
 
 #: A fact under which a record can be found without a search, as ("address", network, ip).
 IndexKey: TypeAlias = tuple[str, ...]
@@ -67,6 +68,7 @@ class NetworkOptions:
     """Validated ``-o`` options; the defaults are those of Docker's bridge driver.
 
     ``ports`` says who publishes them: we (native), or dockerd through a bridge of its own (docker).
+    ``overlay`` is None for a network of this host alone.
     """
 
     bridge: str = ""
@@ -79,6 +81,7 @@ class NetworkOptions:
     inhibit_ipv4: bool = False
     ports: str = "native"
     antispoof: bool = False
+    overlay: Overlay | None = None
     ipv4: Family = Family()
     ipv6: Family = Family()
 
@@ -89,7 +92,11 @@ class NetworkOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """A network as CreateNetwork described it."""
+    """A network as CreateNetwork described it.
+
+    ``bridge`` is the interface that bears its gateway addresses. An overlay has a ``tunnel``; if
+    it is ``inside``, the bridge itself lies in a namespace of pyflat's own.
+    """
 
     kind: ClassVar[str] = "network"
 
@@ -97,16 +104,24 @@ class Network:
     bridge: str
     subnets: tuple[Subnet, ...] = ()
     internal: bool = False
+    inside: bool = False
+    tunnel: Tunnel | None = None
     options: NetworkOptions = NetworkOptions()
 
+    @property
+    def vni(self) -> int | None:
+        """Give the VNI of an overlay."""
+        return self.options.overlay.vni if self.options.overlay else None
+
     def index_keys(self) -> tuple[IndexKey, ...]:
-        """Index by bridge, pools, families that leave the host, and filtered frames."""
+        """Index by bridge, pools, families that leave the host, filtered frames, and VNI."""
         versions = {subnet.cidr.version for subnet in self.subnets if not self.internal}
         families = (("family", str(version)) for version in sorted(versions))
         pools = (("addresses", subnet.pool) for subnet in self.subnets)
         filtered = self.options.antispoof or not self.options.icc
         frames = (("filtered",),) if filtered else ()
-        return (("bridge", self.bridge), *families, *pools, *frames)
+        overlay = (("vni", str(self.vni)),) if self.vni is not None else ()
+        return (("bridge", self.bridge), *families, *pools, *frames, *overlay)
 
     def subnet_of(self, address: IPAddress) -> Subnet | None:
         """Give the subnet that holds ``address``."""
@@ -128,7 +143,9 @@ class Endpoint:
     """A container's connection to a network; ``addresses`` carry the mask of their subnet.
 
     ``sandbox`` is the path of the container's namespace; None before Join, "" after Leave.
-    ``since`` is the Unix time of the last of these changes.
+    ``since`` is the Unix time of the last of these changes. Of two endpoints of an overlay that
+    have one address, that of the higher ``generation`` has it. ``names`` are those that containers
+    on other hosts find it by.
     """
 
     kind: ClassVar[str] = "endpoint"
@@ -139,6 +156,8 @@ class Endpoint:
     addresses: tuple[InterfaceAddress, ...] = ()
     sandbox: str | None = None
     since: float = 0.0
+    generation: int = 0
+    names: tuple[str, ...] = ()
 
     @property
     def host_end(self) -> str:
@@ -247,9 +266,9 @@ class AddressBlock:
         return (("pool", self.pool),)
 
 
-Record: TypeAlias = Network | Endpoint | Publication | Pool | AddressBlock
+Record: TypeAlias = Network | Endpoint | Publication | Pool | AddressBlock | Peer | Remote | Claim
 RECORDS: dict[str, type[Record]] = {
-    r.kind: r for r in (Network, Endpoint, Publication, Pool, AddressBlock)
+    r.kind: r for r in (Network, Endpoint, Publication, Pool, AddressBlock, Peer, Remote, Claim)
 }
 
 #: Names one record: its kind and its id.

@@ -4,6 +4,7 @@ import hashlib
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import gethostname
 
 from netaddr import IPNetwork
 
@@ -37,6 +38,8 @@ class Settings:
     pools: tuple[Source, ...] = field(default_factory=_default_pools)
     uplinks: tuple[str, ...] = ()
     sysctl_root: Path = Path("/proc/sys/net")
+    cluster: str = ""
+    host: str = field(default_factory=gethostname)
 
 
 #: What each setting means, for ``--help`` and the documentation.
@@ -48,4 +51,6 @@ MEANINGS = {
     "pools": "Where automatic subnets come from: block:length, with commas between.",
     "uplinks": "Further interfaces that lead out of the host, beside those of default routes.",
     "sysctl_root": "Where /proc/sys/net of the host is mounted.",
+    "cluster": "Where hosts agree on overlays: etcd://HOST:PORT,HOST:PORT/PREFIX.",
+    "host": "What other hosts of the cluster know this one by; no two may have the same.",
 }

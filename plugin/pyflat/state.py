@@ -22,10 +22,11 @@ from pyflat.model import (
     Publication,
     Record,
 )
+from pyflat.peers import Claim, Peer, Remote
 
 Index: TypeAlias = "Map[IndexKey, Map[str, None]]"
 
-R = TypeVar("R", Network, Endpoint, Publication, Pool, AddressBlock)
+R = TypeVar("R", Network, Endpoint, Publication, Pool, AddressBlock, Peer, Remote, Claim)
 
 
 @dataclass(frozen=True, slots=True)

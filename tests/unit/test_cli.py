@@ -27,6 +27,8 @@ VALUES: dict[str, tuple[str, Any]] = {
     ),
     "uplinks": ("eth1,tun0", ("eth1", "tun0")),
     "sysctl_root": ("/host/proc/sys/net", Path("/host/proc/sys/net")),
+    "cluster": ("etcd://h1:2379", "etcd://h1:2379"),
+    "host": ("h1", "h1"),
 }
 WRONG = {
     "log_level": ["verbose"],

@@ -15,7 +15,7 @@ MODULES = {
 }
 
 #: Anybody may import these; they import each other downwards only.
-BOTTOM = ["pyflat.errors", "pyflat.naming", "pyflat.model", "pyflat.state"]
+BOTTOM = ["pyflat.errors", "pyflat.naming", "pyflat.peers", "pyflat.model", "pyflat.state"]
 #: What else each part may import of pyflat, apart from itself.
 ALLOWED: dict[str, set[str]] = {
     "pyflat": set(),

@@ -82,6 +82,8 @@ _TYPES = {
     "mark": _Bit(),
     "pools": _Pools(),
     "uplinks": _Names(),
+    "cluster": str,
+    "host": str,
 }
 
 

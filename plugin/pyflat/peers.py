@@ -1,0 +1,119 @@
+"""What hosts of one overlay know of each other, as immutable records.
+
+An overlay is one layer-2 network over many hosts. Its VNI names it on every host; a host's end of
+the tunnel is its VTEP, the address that VXLAN packets (RFC 7348) go to.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from netaddr import IPAddress, IPNetwork
+
+#: VNIs are 24 bits (RFC 7348, section 5); 0 stands for one that is to be drawn.
+MAX_VNI = (1 << 24) - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """Options of a network that spans hosts.
+
+    Which hosts have it is said by ``peers`` (plain addresses of VTEPs), by the file ``roster`` of
+    such addresses, by the multicast ``group``, or, if all are empty, by the cluster.
+    ``underlay`` is the device of the tunnel, "" for the one that leads to the others.
+    """
+
+    vni: int = 0
+    peers: tuple[IPAddress, ...] = ()
+    roster: str = ""
+    group: IPAddress | None = None
+    underlay: str = ""
+    port: int = 4789
+    direct: bool = False
+
+    @property
+    def clustered(self) -> bool:
+        """Say whether a control plane tells where each MAC and address is."""
+        return not (self.peers or self.roster or self.group)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tunnel:
+    """This host's end of a tunnel.
+
+    ``segment`` is the subnet of ``address`` on ``device``: other VTEPs in it are reached without
+    a router. ``mtu`` is the device's.
+    """
+
+    device: str
+    address: IPAddress
+    segment: IPNetwork
+    mtu: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """Another host that has an overlay; ``blocks`` are the parts of its subnets it gives out.
+
+    ``expired`` is the Unix time at which its lease was seen to be over, 0 while it is alive.
+    """
+
+    kind: ClassVar[str] = "peer"
+
+    vni: int
+    host: str
+    vtep: IPAddress
+    blocks: tuple[IPNetwork, ...] = ()
+    expired: float = 0.0
+
+    @property
+    def id(self) -> str:
+        """Name the peer after network and host."""
+        return f"{self.vni}|{self.host}"
+
+    def index_keys(self) -> tuple[tuple[str, ...], ...]:
+        """Index by network and by host."""
+        return (("peers", str(self.vni)), ("peers-of", self.host))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """An endpoint on another host; its ``id`` is the endpoint's, ``addresses`` are plain.
+
+    Of two records with the same address the one of the higher ``generation`` is true.
+    """
+
+    kind: ClassVar[str] = "remote"
+
+    id: str
+    vni: int
+    host: str
+    vtep: IPAddress
+    mac: str
+    addresses: tuple[IPAddress, ...] = ()
+    names: tuple[str, ...] = ()
+    generation: int = 0
+
+    def index_keys(self) -> tuple[tuple[str, ...], ...]:
+        """Index by network, by host in it, and by each address in it."""
+        vni = str(self.vni)
+        addresses = (("remote", vni, str(address)) for address in self.addresses)
+        return (("remotes", vni), ("remotes-of", vni, self.host), *addresses)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A block of a cluster's pool that this host gives out addresses of."""
+
+    kind: ClassVar[str] = "claim"
+
+    pool: str
+    cidr: IPNetwork
+
+    @property
+    def id(self) -> str:
+        """Name the claim after pool and block."""
+        return f"{self.pool}#{self.cidr}"
+
+    def index_keys(self) -> tuple[tuple[str, ...], ...]:
+        """Index by pool."""
+        return (("claims", self.pool),)
