@@ -2,6 +2,7 @@
 
 import logging
 import time
+from pathlib import Path
 
 from flask import Flask
 
@@ -9,6 +10,7 @@ from pyflat import docker_api
 from pyflat.api.http import create_http
 from pyflat.dataplane.linux import LinuxKernel
 from pyflat.dataplane.objects import Bridge
+from pyflat.dataplane.overlay_objects import Gateway
 from pyflat.dataplane.watch import Watch
 from pyflat.deadline import LIMIT, Deadline
 from pyflat.engine import Engine
@@ -18,6 +20,7 @@ from pyflat.model import Network
 from pyflat.rebuild import rebuild
 from pyflat.report.http import add_reports
 from pyflat.settings import Settings
+from pyflat.site import Site
 from pyflat.state import State
 from pyflat.store.sqlite import SqliteStore
 
@@ -37,7 +40,7 @@ def create_app(settings: Settings) -> Flask:
     """
     lock = lock_for_worker(settings.state_dir)
     kernel = _kernel(settings)
-    bare = not any(isinstance(item, Bridge) for item in kernel.remains())
+    bare = not any(isinstance(item, Bridge | Gateway) for item in kernel.remains())
     if not bare and not SqliteStore.exists(settings.state_dir):
         raise StartupError(
             f"state {settings.state_dir}: nothing is there, but this host has networks of pyflat; "
@@ -45,6 +48,7 @@ def create_app(settings: Settings) -> Flask:
         )
     engine = Engine(SqliteStore(settings.state_dir), kernel)
     watch = Watch(engine)
+    kernel.follow_inside(watch.add)
     engine.start()
     # Where nothing of ours is in the kernel, it was not there since the boot.
     away = 0.0 if bare else last_alive(settings.state_dir)
@@ -72,6 +76,7 @@ def rebuild_state(settings: Settings, driver: str) -> State:
             kernel.remains(),
             driver=driver,
             now=time.time(),
+            site=Site(kernel),
         )
         kernel.close()
         SqliteStore.set_aside(settings.state_dir, time.strftime("%Y%m%d-%H%M%S"))
@@ -83,5 +88,8 @@ def rebuild_state(settings: Settings, driver: str) -> State:
 
 def _kernel(settings: Settings) -> LinuxKernel:
     return LinuxKernel(
-        mark=settings.mark, sysctl_root=settings.sysctl_root, uplinks=settings.uplinks
+        mark=settings.mark,
+        sysctl_root=settings.sysctl_root,
+        namespace=Path(settings.namespace) if settings.namespace else None,
+        uplinks=settings.uplinks,
     )

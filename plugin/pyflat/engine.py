@@ -7,7 +7,8 @@ next start. One lock covers all of it.
 import logging
 import threading
 import time
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
@@ -22,7 +23,8 @@ from pyflat.dataplane.objects import Surroundings
 from pyflat.dataplane.plan import Step, plan
 from pyflat.driver.endpoints import drop_dead
 from pyflat.errors import BackendError, PyflatError
-from pyflat.model import Endpoint, Key
+from pyflat.model import Endpoint, Key, Network
+from pyflat.site import Site
 from pyflat.state import State
 from pyflat.store.base import Store
 
@@ -40,11 +42,16 @@ Follower: TypeAlias = Callable[[State, Set[Key]], None]
 
 
 class Engine:
-    """Holds State and the kernel; every method may be called by any thread."""
+    """Holds State and the kernel; every method may be called by any thread.
 
-    def __init__(self, store: Store, kernel: Kernel) -> None:
+    ``cluster`` as in ``Site``.
+    """
+
+    def __init__(self, store: Store, kernel: Kernel, cluster: Iterable[IPAddress] = ()) -> None:
         self._store = store
         self._kernel = kernel
+        self.site = Site(kernel, cluster)
+        """This host, as its overlays see it."""
         self._lock = threading.Lock()
         self._state = State()
         self._around = Surroundings()
@@ -148,6 +155,9 @@ class Engine:
                 desired(self._state, (), self._around.uplinks),
             )
             _report(self._kernel.apply(steps, keep_going=True))
+            moved = self._move_tunnels()
+        if moved:
+            self.converge()
 
     def alive(self, endpoint: Endpoint) -> bool:
         """Say whether a container has the endpoint, or may be about to take it."""
@@ -208,6 +218,19 @@ class Engine:
             desired(before, touched, self._around.uplinks),
             desired(self._state, touched, self._around.uplinks),
         )
+
+    def _move_tunnels(self) -> bool:
+        """Note what has become of the addresses that tunnels begin at; say if that changes any."""
+        state = self._state
+        for identifier in list(state.ids("overlays")):
+            network = state.require(Network, identifier)
+            assert network.options.overlay is not None
+            with suppress(PyflatError):  # while there is none, the last one may come back
+                tunnel = self.site.tunnel(network.options.overlay)
+                state = state.put(replace(network, tunnel=tunnel))
+        if state.touched:
+            self._commit(state)
+        return bool(state.touched)
 
     def _without_dead(self) -> State:
         return drop_dead(self._state, lambda e: self.alive(e) or self.is_taken(e))

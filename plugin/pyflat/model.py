@@ -113,14 +113,25 @@ class Network:
         """Give the VNI of an overlay."""
         return self.options.overlay.vni if self.options.overlay else None
 
+    @property
+    def port_bridge(self) -> str:
+        """Name the bridge that the containers' interfaces are ports of."""
+        return naming.inner_bridge(self.id) if self.inside else self.bridge
+
+    @property
+    def is_direct(self) -> bool:
+        """Say whether hosts of one segment route to each other's containers."""
+        overlay = self.options.overlay
+        return overlay is not None and overlay.direct and not self.internal
+
     def index_keys(self) -> tuple[IndexKey, ...]:
         """Index by bridge, pools, families that leave the host, filtered frames, and VNI."""
         versions = {subnet.cidr.version for subnet in self.subnets if not self.internal}
         families = (("family", str(version)) for version in sorted(versions))
         pools = (("addresses", subnet.pool) for subnet in self.subnets)
-        filtered = self.options.antispoof or not self.options.icc
-        frames = (("filtered",),) if filtered else ()
-        overlay = (("vni", str(self.vni)),) if self.vni is not None else ()
+        filtered = self.options.antispoof or not self.options.icc or self.vni is not None
+        frames = (("filtered", "inside" if self.inside else "bridge"),) if filtered else ()
+        overlay = (("overlays",), ("vni", str(self.vni))) if self.vni is not None else ()
         return (("bridge", self.bridge), *families, *pools, *frames, *overlay)
 
     def subnet_of(self, address: IPAddress) -> Subnet | None:

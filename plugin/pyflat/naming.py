@@ -6,13 +6,14 @@ characters of the id. Endpoint ids are never used twice, so neither are these na
 
 import hashlib
 import re
+import secrets
 
 from netaddr import EUI, IPAddress, mac_unix_expanded
 
 from pyflat.errors import InvalidRequest
 
 #: Every link of such a name was made by pyflat, even if nothing else says so yet.
-LINK_NAME = re.compile(r"p[fve]-[0-9a-z]{12}")
+LINK_NAME = re.compile(r"p[befgvx]-[0-9a-z]{12}")
 
 _ID = re.compile(r"[0-9a-f]{64}|[0-9a-z]{25}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_.+-]{1,15}")
@@ -41,6 +42,21 @@ def bridge(network_id: str) -> str:
     return f"pf-{network_id[:12]}"
 
 
+def inner_bridge(network_id: str) -> str:
+    """Name the bridge of an overlay that lies in the namespace of overlays."""
+    return f"pb-{network_id[:12]}"
+
+
+def gateway_port(network_id: str) -> str:
+    """Name the port of such a bridge that leads to the host."""
+    return f"pg-{network_id[:12]}"
+
+
+def vxlan(network_id: str) -> str:
+    """Name the port of an overlay's bridge that leads through the tunnel."""
+    return f"px-{network_id[:12]}"
+
+
 def host_end(endpoint_id: str) -> str:
     """Name the end of an endpoint's veth pair that stays a port of the bridge."""
     return f"pv-{endpoint_id[:12]}"
@@ -49,6 +65,11 @@ def host_end(endpoint_id: str) -> str:
 def container_end(endpoint_id: str) -> str:
     """Name the end that dockerd moves into the container."""
     return f"pe-{endpoint_id[:12]}"
+
+
+def other_end(host_end: str) -> str:
+    """Name the container's end of the pair of which a host end is named."""
+    return f"pe-{host_end.removeprefix('pv-')}"
 
 
 def link_local_of(mac: str) -> IPAddress:
@@ -67,6 +88,11 @@ def mac_of_address(address: IPAddress) -> str:
     else:
         tail = hashlib.blake2s(address.packed, digest_size=4).digest()
     return str(EUI((b"\x02\x42" + tail).hex(), dialect=mac_unix_expanded))
+
+
+def random_mac() -> str:
+    """Make a locally administered MAC that nothing tells beforehand."""
+    return str(EUI((b"\x02\x42" + secrets.token_bytes(4)).hex(), dialect=mac_unix_expanded))
 
 
 def mac_of_id(identifier: str) -> str:

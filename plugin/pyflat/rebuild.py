@@ -16,6 +16,7 @@ from pyflat.dataplane.objects import Address, Element, Object
 from pyflat.driver.endpoints import create_endpoint, join
 from pyflat.driver.networks import create_network
 from pyflat.driver.options import parse_options
+from pyflat.driver.overlays import Site
 from pyflat.ipam.addresses import request_address
 from pyflat.ipam.pools import LOCAL, Lease, request_pool
 from pyflat.model import Endpoint, InterfaceAddress, Network, PortBinding, Publication, Subnet
@@ -32,6 +33,7 @@ def rebuild(
     *,
     driver: str,
     now: float,
+    site: Site,
 ) -> State:
     """Give the State that fits to what Docker inspects, and to what the kernel holds.
 
@@ -42,7 +44,7 @@ def rebuild(
     connections = [*_connections(containers)]
     state = State()
     for facts in networks:
-        state = _add_network(state, facts, connections, present, driver)
+        state = _add_network(state, facts, connections, present, driver, site)
     for connection in connections:
         if state.get(Network, connection["NetworkID"]):
             state = _add_endpoint(state, connection, now)
@@ -58,7 +60,12 @@ def _connections(containers: Iterable[Facts]) -> Iterator[Facts]:
 
 
 def _add_network(
-    state: State, facts: Facts, connections: Sequence[Facts], present: Sequence[Object], driver: str
+    state: State,
+    facts: Facts,
+    connections: Sequence[Facts],
+    present: Sequence[Object],
+    driver: str,
+    site: Site,
 ) -> State:
     own = facts["IPAM"]["Driver"] == driver
     name = parse_options(facts["Options"] or {}).bridge or bridge(facts["Id"])
@@ -79,6 +86,7 @@ def _add_network(
         internal=facts["Internal"],
         labels=facts["Options"] or {},
         alive=lambda _: True,
+        site=site,
     )
 
 

@@ -38,6 +38,7 @@ class Settings:
     pools: tuple[Source, ...] = field(default_factory=_default_pools)
     uplinks: tuple[str, ...] = ()
     sysctl_root: Path = Path("/proc/sys/net")
+    namespace: str = "/run/netns/pyflat"
     cluster: str = ""
     host: str = field(default_factory=gethostname)
 
@@ -51,6 +52,7 @@ MEANINGS = {
     "pools": "Where automatic subnets come from: block:length, with commas between.",
     "uplinks": "Further interfaces that lead out of the host, beside those of default routes.",
     "sysctl_root": "Where /proc/sys/net of the host is mounted.",
+    "namespace": "Where the bridges of overlays lie, if it may be entered; empty: with the host.",
     "cluster": "Where hosts agree on overlays: etcd://HOST:PORT,HOST:PORT/PREFIX.",
     "host": "What other hosts of the cluster know this one by; no two may have the same.",
 }

@@ -24,6 +24,7 @@ from pyflat.dataplane.objects import (
 )
 from pyflat.dataplane.plan import Step
 from pyflat.errors import BackendError, Conflict, PyflatError
+from pyflat.peers import Tunnel
 
 UNSPECIFIED = {IPAddress("0.0.0.0"), IPAddress("::")}
 
@@ -42,6 +43,13 @@ class FakeKernel:
         self.foreign_ports: set[HostPort] = set()
         self.occupied: set[IPNetwork] = set()
         self.pinned: set[str] = set()
+        self.has_inside = False
+        self.underlay = Tunnel(
+            device="eth0",
+            address=IPAddress("192.0.2.11"),
+            segment=IPNetwork("192.0.2.0/24"),
+            mtu=1500,
+        )
         self.steps = 0
         self._objects: dict[tuple[object, ...], Object] = {}
         self._away: set[str] = set()
@@ -58,6 +66,7 @@ class FakeKernel:
         twin.foreign_links = set(self.foreign_links)
         twin.foreign_ports = set(self.foreign_ports)
         twin.occupied = set(self.occupied)
+        twin.has_inside, twin.underlay = self.has_inside, self.underlay
         twin.pinned = set(self.pinned)
         twin._objects = dict(self._objects)
         twin._away = set(self._away)
@@ -148,6 +157,14 @@ class FakeKernel:
     def free(self, protocol: str, host: IPAddress, port: int) -> bool:
         """See ``Kernel.free``."""
         return not self._port_is_taken(HostPort(protocol=protocol, host=host, port=port))
+
+    def may_be_inside(self) -> bool:
+        """See ``Kernel.may_be_inside``."""
+        return self.has_inside
+
+    def tunnel(self, device: str, towards: Iterable[IPAddress]) -> Tunnel:
+        """See ``Kernel.tunnel``: over eth0 at 192.0.2.11, whatever the others are."""
+        return replace(self.underlay, device=device or self.underlay.device)
 
     def surroundings(self) -> Surroundings:
         """See ``Kernel.surroundings``."""

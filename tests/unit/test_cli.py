@@ -27,6 +27,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     ),
     "uplinks": ("eth1,tun0", ("eth1", "tun0")),
     "sysctl_root": ("/host/proc/sys/net", Path("/host/proc/sys/net")),
+    "namespace": ("/run/netns/x", "/run/netns/x"),
     "cluster": ("etcd://h1:2379", "etcd://h1:2379"),
     "host": ("h1", "h1"),
 }

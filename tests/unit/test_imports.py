@@ -24,14 +24,17 @@ ALLOWED: dict[str, set[str]] = {
     "pyflat.ipam": set(),
     "pyflat.dataplane": set(),
     "pyflat.store": set(),
-    "pyflat.engine": {"pyflat.store", "pyflat.dataplane", "pyflat.driver.endpoints"},
+    "pyflat.engine": {
+        *("pyflat.store", "pyflat.dataplane", "pyflat.driver.endpoints", "pyflat.site"),
+    },
+    "pyflat.site": {"pyflat.dataplane"},
     "pyflat.report": {"pyflat.dataplane"},
     "pyflat.settings": {"pyflat.ipam.pools"},
     "pyflat.deadline": set(),
     "pyflat.app": {
         *("pyflat.api", "pyflat.dataplane", "pyflat.deadline", "pyflat.docker_api"),
         *("pyflat.engine", "pyflat.folder", "pyflat.rebuild", "pyflat.report"),
-        *("pyflat.settings", "pyflat.store"),
+        *("pyflat.settings", "pyflat.site", "pyflat.store"),
     },
     "pyflat.docker_api": set(),
     "pyflat.folder": set(),
@@ -45,7 +48,9 @@ ALLOWED: dict[str, set[str]] = {
 }
 #: Libraries that only these modules know of.
 LIBRARIES = {
-    "pyroute2": {"pyflat.dataplane.netlink", "pyflat.dataplane.reaper"},
+    "pyroute2": {
+        *(f"pyflat.dataplane.{part}" for part in ("namespace", "netlink", "reaper")),
+    },
     "flask": {"pyflat.api.http", "pyflat.app", "pyflat.report.http", "pyflat.serve"},
     "gunicorn": {"pyflat.deadline", "pyflat.serve"},
     "sqlite3": {"pyflat.store.sqlite"},

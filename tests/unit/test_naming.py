@@ -24,7 +24,7 @@ def test_names_made_of_ids_fit_the_kernel_and_are_known_as_ours(identifier: str)
         assert naming.LINK_NAME.fullmatch(name)
 
 
-@pytest.mark.parametrize("name", ["pf-lan", "pv-x", "pf-0123456789abc", "px-0123456789ab", "eth0"])
+@pytest.mark.parametrize("name", ["pf-lan", "pv-x", "pf-0123456789abc", "pq-0123456789ab", "eth0"])
 def test_other_names_are_not_ours(name: str) -> None:
     assert not naming.LINK_NAME.fullmatch(name)
 

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 import pytest
 from netaddr import IPNetwork
 from tests.support.dockerd import docker_id
+from tests.support.fake_kernel import FakeKernel
 from tests.support.host import records_of
 from tests.support.records import binding, endpoint, network, publication, state_of
 
 from pyflat.driver.networks import create_network, delete_network
 from pyflat.errors import Conflict, InvalidRequest
 from pyflat.model import InterfaceAddress, Network, Subnet
+from pyflat.site import Site
 from pyflat.state import State
 
 LAN = network("lan", "172.30.0.0/24")
@@ -42,6 +44,7 @@ def create(
         internal=internal,
         labels=labels or {},
         alive=lambda _: alive,
+        site=Site(FakeKernel()),
     )
 
 

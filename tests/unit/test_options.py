@@ -9,7 +9,7 @@ from netaddr import IPAddress
 
 from pyflat.driver.options import DOCKER_OWN, OPTIONS, parse_options
 from pyflat.errors import InvalidRequest
-from pyflat.model import Family, NetworkOptions
+from pyflat.model import NetworkOptions
 
 PREFIX = "com.docker.network."
 SWITCH = {
@@ -40,6 +40,16 @@ GOOD: dict[str, Mapping[str, Any]] = {
     "host_ipv6": IPV6,
     "antispoof": SWITCH,
     "ports": {"native": "native", "docker": "docker"},
+    "vni": {"1": 1, "42": 42, "16777215": 16777215, "auto": 0},
+    "peers": {
+        "192.0.2.1": (IPAddress("192.0.2.1"),),
+        "fd00::1,fd00::2": (IPAddress("fd00::1"), IPAddress("fd00::2")),
+        "@/etc/hosts": "/etc/hosts",
+    },
+    "group": {text: IPAddress(text) for text in ("239.1.1.1", "ff05::1")},
+    "underlay": {"eth1": "eth1", "a" * 15: "a" * 15},
+    "dstport": {"1": 1, "4789": 4789, "65535": 65535},
+    "direct": SWITCH,
 }
 BAD = {
     "bridge.name": ["", *NO_NAME],
@@ -56,12 +66,33 @@ BAD = {
     "host_ipv6": NO_IPV6,
     "antispoof": NO_SWITCH,
     "ports": ["", "Native", "dockerd", "native,docker"],
+    "vni": ["", "0", "16777216", "-1", "0x2a", "Auto", " 42", "1.5"],
+    "peers": [
+        "",
+        ",",
+        "h1",
+        "192.0.2.1,fd00::1",
+        "239.1.1.1",
+        "0.0.0.0",
+        "::",
+        "@",
+        "@hosts",
+        "10.0.0.0/8",
+    ],
+    "group": ["", "192.0.2.1", "fd00::1", "all", "239.1.1.1,239.1.1.2"],
+    "underlay": ["", "eth0,eth1", *NO_NAME],
+    "dstport": ["", "0", "65536", "-1", "vxlan"],
+    "direct": NO_SWITCH,
 }
+
+#: Options of ours, which are short, and those that only an overlay has.
+OVERLAY = {"vni", "peers", "group", "underlay", "dstport", "direct"}
+SHORT = {"antispoof", "ports", *OVERLAY}
 
 
 def option_key(key: str) -> str:
     """Give Docker's labels their prefix; options of our own are short."""
-    return key if key in {"antispoof", "ports"} else f"{PREFIX}{key}"
+    return key if key in SHORT else f"{PREFIX}{key}"
 
 
 def test_every_option_is_tried_here() -> None:
@@ -73,10 +104,13 @@ def test_every_option_is_tried_here() -> None:
     [(key, text, value) for key, values in GOOD.items() for text, value in values.items()],
 )
 def test_a_good_value_becomes_the_field(key: str, text: str, value: Any) -> None:
-    options = parse_options({option_key(key): text})
+    bare = parse_options({"vni": "7"} if key in OVERLAY else {})
+    options = parse_options({**({"vni": "7"} if key in OVERLAY else {}), option_key(key): text})
     field, _, part = OPTIONS[option_key(key)].field.partition(".")
-    expected: Any = replace(Family(), **{part: value}) if part else value
-    assert options == replace(NetworkOptions(), **{field: expected})
+    if text.startswith("@"):
+        part = "roster"
+    expected: Any = replace(getattr(bare, field), **{part: value}) if part else value
+    assert options == replace(bare, **{field: expected})
 
 
 @pytest.mark.parametrize(
@@ -92,7 +126,7 @@ def test_a_bad_value_is_refused_with_the_option_the_value_and_what_is_allowed(
     assert OPTIONS[option_key(key)].allowed in message
 
 
-@pytest.mark.parametrize("key", ["parent", "vni", "com.docker.network.bridge.icc", ""])
+@pytest.mark.parametrize("key", ["parent", "vlan", "com.docker.network.bridge.icc", ""])
 def test_an_unknown_option_is_refused_with_those_that_are_known(key: str) -> None:
     with pytest.raises(InvalidRequest) as refusal:
         parse_options({key: "x"})
@@ -108,3 +142,21 @@ def test_several_options_are_taken_together() -> None:
     labels = {f"{PREFIX}driver.mtu": "1400", f"{PREFIX}bridge.name": "br-lan"}
     assert parse_options(labels) == NetworkOptions(mtu=1400, bridge="br-lan")
     assert parse_options({}) == NetworkOptions()
+
+
+@pytest.mark.parametrize(
+    ("labels", "problem"),
+    [
+        ({"peers": "192.0.2.1"}, "option peers: only an overlay has it; say vni=NUMBER too"),
+        ({"direct": "true"}, "option direct: only an overlay has it"),
+        ({"vni": "1", "peers": "192.0.2.1", "group": "239.1.1.1"}, "option group: "),
+        ({"vni": "1", "peers": "@/hosts", "group": "239.1.1.1"}, "option group: "),
+        ({"vni": "1", "peers": "192.0.2.1", "direct": "true"}, "option direct: only a cluster"),
+        ({"vni": "auto", "peers": "192.0.2.1"}, "option vni='auto': only a cluster"),
+    ],
+)
+def test_options_of_overlays_that_contradict_each_other_are_refused(
+    labels: Mapping[str, str], problem: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=problem):
+        parse_options(labels)

@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 from netaddr import IPAddress
 from tests.support.dockerd import docker_id
+from tests.support.fake_kernel import FakeKernel
 
 from pyflat.dataplane.objects import Address, Element
 from pyflat.errors import InvalidRequest
 from pyflat.ipam.addresses import given_out
 from pyflat.model import Endpoint, InterfaceAddress, Network, Pool, Publication
 from pyflat.rebuild import rebuild
+from pyflat.site import Site
 from pyflat.state import State
 
 LAN, WEB = docker_id("lan"), docker_id("web")
@@ -39,7 +41,7 @@ def a_container(**facts: Any) -> dict[str, Any]:
 
 
 def rebuilt(*networks: dict[str, Any], containers: Any = (), present: Any = ()) -> State:
-    return rebuild(networks, containers, present, driver="pyflat", now=7.0)
+    return rebuild(networks, containers, present, driver="pyflat", now=7.0, site=Site(FakeKernel()))
 
 
 def gateway(state: State) -> str:

@@ -106,13 +106,13 @@ def test_other_steps_say_nothing() -> None:
     ],
 )
 def test_a_listing_is_read_as_elements(kind: str, printed: object, expected: Element) -> None:
-    assert list(elements_of(listing(kind, "x", printed))) == [expected]
+    assert list(elements_of("inet", listing(kind, "x", printed))) == [expected]
 
 
 def test_empty_sets_and_other_entries_are_read_as_nothing() -> None:
     empty = {"set": {"family": "inet", "name": "x", "handle": 1}}
     chain = {"chain": {"family": "inet", "name": "x", "handle": 2}}
-    assert list(elements_of({"nftables": [{"metainfo": {}}, empty, chain]})) == []
+    assert list(elements_of("inet", {"nftables": [{"metainfo": {}}, empty, chain]})) == []
 
 
 def test_rules_are_compared_without_handles_and_elements() -> None:

@@ -21,7 +21,7 @@ class _Binding(Nftables):
 
 def main() -> None:
     """Answer until the input ends."""
-    binding = _Binding(mark=1)
+    binding = _Binding(mark=1, families=("inet",))
     for commands in sys.stdin:
         start = time.perf_counter()
         binding.run(commands)

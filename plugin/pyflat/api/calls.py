@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeAlias
 from netaddr import IPAddress, IPNetwork
 
 from pyflat.api.messages import Request
+from pyflat.driver.overlays import Site
 from pyflat.model import Endpoint
 from pyflat.state import State
 
@@ -28,6 +29,10 @@ class World(Protocol):
 
     def occupied(self) -> Set[IPNetwork]:
         """Give the subnets and addresses that the host itself uses."""
+
+    @property
+    def site(self) -> Site:
+        """Give this host as its overlays see it."""
 
     def ephemeral(self) -> range:
         """Give the ports of the host that are chosen from where nobody names one."""

@@ -43,6 +43,7 @@ def _create_network(state: State, request: messages.CreateNetwork, world: World)
         internal=option(request.Options, messages.INTERNAL, bool, False),
         labels=option(request.Options, messages.GENERIC, dict[str, str], {}),
         alive=world.alive,
+        site=world.site,
     )
     return state, {}
 

@@ -82,6 +82,7 @@ _TYPES = {
     "mark": _Bit(),
     "pools": _Pools(),
     "uplinks": _Names(),
+    "namespace": str,
     "cluster": str,
     "host": str,
 }

@@ -5,14 +5,15 @@ are all that the change is about.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from netaddr import IPAddress, IPNetwork
 
 from pyflat import naming
+from pyflat.dataplane import overlay
 from pyflat.dataplane.mappings import mappings
 from pyflat.dataplane.objects import (
     Address,
-    Bridge,
     DockerAccept,
     Element,
     Forwarding,
@@ -24,7 +25,9 @@ from pyflat.dataplane.objects import (
     Uplink,
     Veth,
 )
+from pyflat.dataplane.ruleset import listed
 from pyflat.model import ANY, LOOPBACK6, Endpoint, Key, Network, PortBinding, Publication
+from pyflat.peers import Peer, Remote
 from pyflat.state import State
 
 
@@ -39,6 +42,10 @@ def desired(state: State, keys: Iterable[Key], uplinks: Iterable[Uplink]) -> set
                 objects.update(_endpoint(state, endpoint))
             case Publication() as publication:
                 objects.update(_publication(state, publication))
+            case Peer() as peer:
+                objects.update(overlay.peer(state, peer))
+            case Remote() as remote:
+                objects.update(overlay.remote(state, remote))
     return objects
 
 
@@ -54,8 +61,10 @@ def _shared(state: State, uplinks: Iterable[Uplink]) -> Iterator[Object]:
     yield DockerAccept(family="ip")
     yield DockerAccept(family="ip6")
     # The hooks of the bridge family see the frames of every bridge of the host.
-    if state.tables.get(Publication.kind) or any(state.ids("filtered")):
+    if state.tables.get(Publication.kind) or any(state.ids("filtered", "bridge")):
         yield Table(family="bridge")
+    if any(state.ids("filtered", "inside")):
+        yield Table(family="inside")
     for uplink in uplinks:
         yield _element("uplinks", uplink.device)
         for version in (4, 6):
@@ -72,12 +81,10 @@ def _way_in(uplink: Uplink, version: int) -> Iterator[Object]:
 def _network(network: Network) -> Iterator[Object]:
     name, options = network.bridge, network.options
     gateways = [s.gateway for s in network.subnets if s.gateway]
-    yield Bridge(
-        name=name,
-        mac=naming.mac_of_address(gateways[0].ip) if gateways else naming.mac_of_id(network.id),
-        mtu=options.mtu,
-        owner=network.id,
-    )
+    mac = naming.mac_of_address(gateways[0].ip) if gateways else naming.mac_of_id(network.id)
+    yield from overlay.gateway(network, mac)
+    if network.vni is not None:
+        yield from overlay.tunnel(network, mac)
     for gateway in gateways:
         if network.has_address(gateway.version):
             yield Address(device=name, address=gateway)
@@ -96,8 +103,8 @@ def _network(network: Network) -> Iterator[Object]:
 
 def _way_out(network: Network, cidr: IPNetwork) -> Iterator[Object]:
     name, version, family = network.bridge, cidr.version, network.options.family(cidr.version)
-    listed = _listed(cidr)
-    yield _element(f"local{version}", name, listed)
+    listed_cidr = listed(cidr)
+    yield _element(f"local{version}", name, listed_cidr)
     if network.internal:
         return
     if family.mode == "nat-unprotected":
@@ -105,14 +112,9 @@ def _way_out(network: Network, cidr: IPNetwork) -> Iterator[Object]:
     if family.mode == "routed":
         yield _element("ping", f"ipv{version}", name)
     elif family.source is not None and network.options.masquerade:
-        yield _element(f"snat{version}", f"ipv{version}", listed, data=(str(family.source),))
+        yield _element(f"snat{version}", f"ipv{version}", listed_cidr, data=(str(family.source),))
     elif network.options.masquerade:
-        yield _element(f"masq{version}", f"ipv{version}", listed)
-
-
-def _listed(cidr: IPNetwork) -> str:
-    """Write a subnet as nftables lists it: one that is a single address without its length."""
-    return str(cidr.ip) if cidr.size == 1 else str(cidr)
+        yield _element(f"masq{version}", f"ipv{version}", listed_cidr)
 
 
 def _switches(network: Network) -> Iterator[Object]:
@@ -134,40 +136,44 @@ def _endpoint(state: State, endpoint: Endpoint) -> Iterator[Object]:
     network = state.require(Network, endpoint.network)
     yield Veth(
         name=endpoint.host_end,
-        bridge=network.bridge,
+        bridge=network.port_bridge,
         mtu=network.options.mtu,
         owner=endpoint.id,
+        inside=network.inside,
         peer=endpoint.container_end,
         mac=endpoint.mac,
         made=endpoint.sandbox is not None,
     )
     if not network.options.icc:
-        yield _frames("quiet", endpoint.host_end)
+        yield overlay.frames(network, "quiet", endpoint.host_end)
     if network.options.antispoof:
-        yield from _guard(endpoint)
+        yield from _guard(network, endpoint)
 
 
-def _guard(endpoint: Endpoint) -> Iterator[Element]:
+def _guard(network: Network, endpoint: Endpoint) -> Iterator[Element]:
     """Give the MAC and the addresses that the container may send from."""
     own = (endpoint.host_end, endpoint.mac)
-    yield _frames("guarded", endpoint.host_end)
-    yield _frames("mac", *own)
+    frames = partial(overlay.frames, network)
+    yield frames("guarded", endpoint.host_end)
+    yield frames("mac", *own)
     addresses = [address.ip for address in endpoint.addresses]
     if endpoint.address(6):
         addresses.append(naming.link_local_of(endpoint.mac))
     for address in addresses:
-        yield _frames(f"allow{address.version}", *own, str(address))
+        yield frames(f"allow{address.version}", *own, str(address))
         if address.version == 6:
-            yield _frames("target6", *own, f"{int(address):#034x}")
+            yield frames("target6", *own, f"{int(address):#034x}")
 
 
 def _publication(state: State, publication: Publication) -> Iterator[Object]:
     port = naming.host_end(publication.id)
     network = state.require(Network, state.require(Endpoint, publication.id).network)
-    if translated := [*mappings(publication.bindings)]:
+    translated = [*mappings(publication.bindings)]
+    yield from translated
+    # A port inside needs none: what is translated has gone through the host, not the bridge.
+    if translated and not network.inside:
         yield Hairpin(port=port)
-        yield _frames("mirror", port, port)
-        yield from translated
+        yield overlay.frames(network, "mirror", port, port)
     for binding in publication.bindings:
         if binding.host is None:
             yield _opening("routed", binding)
@@ -190,7 +196,3 @@ def _held(binding: PortBinding, host: IPAddress) -> HostPort:
 
 def _element(name: str, *match: str, data: tuple[str, ...] = ()) -> Element:
     return Element(family="inet", name=name, match=match, data=data)
-
-
-def _frames(name: str, *match: str) -> Element:
-    return Element(family="bridge", name=name, match=match)

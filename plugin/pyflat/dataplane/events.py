@@ -3,12 +3,18 @@
 import os
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from pyflat.dataplane import links
+from pyflat.dataplane.links import name_of
 from pyflat.dataplane.netlink import is_ours, made_of
 from pyflat.dataplane.objects import Address, Bridge, Veth
+from pyflat.dataplane.overlay_objects import Gateway, Vxlan
 from pyflat.dataplane.raw import messages
+
+Link: TypeAlias = Bridge | Gateway | Vxlan | Veth
 
 #: linux/rtnetlink.h: RTNLGRP_LINK, IPV4_IFADDR, IPV4_ROUTE, IPV6_IFADDR, IPV6_ROUTE,
 #: IPV4_NETCONF, IPV6_NETCONF; linux/netfilter/nfnetlink.h: NFNLGRP_NFTABLES.
@@ -30,7 +36,7 @@ class Events:
     changed what is ours there, ``overrun`` that notifications were lost.
     """
 
-    links: dict[str, Bridge | Veth | None] = field(default_factory=dict)
+    links: dict[str, Link | None] = field(default_factory=dict)
     addresses: set[Address] = field(default_factory=set)
     routes: bool = False
     firewall: bool = False
@@ -38,11 +44,16 @@ class Events:
 
 
 class Reader:
-    """Collects events; ``dirty`` lasts from a removal to the end of its transaction."""
+    """Collects the events of one namespace.
 
-    def __init__(self) -> None:
+    ``find_name`` gives the name of an interface there by its index.
+    """
+
+    def __init__(self, find_name: Callable[[int], str] = name_of, *, inside: bool = False) -> None:
         self.events = Events()
-        self._dirty = False
+        self._find_name = find_name
+        self._inside = inside
+        self._dirty = False  # from a removal to the end of its transaction
 
     def take(self) -> Events:
         """Give what has been collected, and begin anew."""
@@ -73,13 +84,13 @@ class Reader:
         link = links.read_link(message)
         if not is_ours(link):
             return
-        for item in made_of(link, _name_of(link.master)):
-            if isinstance(item, Bridge | Veth):
+        for item in made_of(link, self._find_name(link.master), inside=self._inside):
+            if isinstance(item, Link):
                 self.events.links[item.name] = None if gone else item
 
     def _address(self, gone: bool, message: bytes) -> None:
         info = links.read_address(message)
-        address = Address(device=_name_of(info.index), address=info.address)
+        address = Address(device=self._find_name(info.index), address=info.address)
         if gone:
             self.events.addresses.add(address)
         else:
@@ -96,10 +107,3 @@ class Reader:
             self._dirty |= what in _REMOVALS or what == _NEW_RULE
         elif _OUR_TABLE in message:
             self._dirty |= what in _REMOVALS
-
-
-def _name_of(index: int) -> str:
-    try:
-        return socket.if_indextoname(index)
-    except OSError:
-        return ""

@@ -8,6 +8,7 @@ from netaddr import IPAddress
 from pyflat.dataplane.objects import Object, Surroundings
 from pyflat.dataplane.plan import Step
 from pyflat.errors import PyflatError
+from pyflat.peers import Tunnel
 
 
 class Kernel(Protocol):
@@ -34,6 +35,15 @@ class Kernel(Protocol):
 
     def free(self, protocol: str, host: IPAddress, port: int) -> bool:
         """Say whether a port of the host could be held now."""
+
+    def may_be_inside(self) -> bool:
+        """Say whether overlays can be made in a namespace of their own."""
+
+    def tunnel(self, device: str, towards: Iterable[IPAddress]) -> Tunnel:
+        """Find this host's end of a tunnel to the given addresses.
+
+        By an interface, or "" for that of the route to them. Raises InvalidRequest.
+        """
 
     def surroundings(self) -> Surroundings:
         """Find out what the host has that is not ours."""

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from netaddr import IPAddress
 
@@ -20,7 +21,9 @@ NEW_ADDRESS, DELETE_ADDRESS, _GET_ADDRESS = 20, 21, 22
 # linux/if_link.h: IFLA_…, IFLA_INFO_… and IFLA_BRPORT_…
 _MAC, _NAME, _MTU, _MASTER, _LINK_INFO = 1, 3, 4, 10, 18
 _ALIAS, _GROUP, _PEER_NAMESPACE = 20, 27, 37
-_KIND, _PORT_DATA, _PORT_MODE = 1, 5, 4
+_KIND, _DATA, _PORT_DATA, _PORT_MODE = 1, 2, 5, 4
+# IFLA_VXLAN_…
+_VNI, _GROUP4, _LOCAL4, _LEARNING, _PORT, _GROUP6, _LOCAL6 = 1, 2, 4, 7, 15, 16, 17
 
 _IFA_ADDRESS = 1  # linux/if_addr.h
 _UP = 1  # linux/if.h: IFF_UP
@@ -33,7 +36,8 @@ _ADDRESS = struct.Struct("=BBBBI")  # struct ifaddrmsg
 class LinkInfo:
     """One interface; ``master`` is the index of its bridge, or 0.
 
-    ``peer_is_away`` says of a veth pair that its other end is in another namespace.
+    ``peer_is_away`` says of a veth pair that its other end is in another namespace; ``data`` is
+    what only links of its kind have.
     """
 
     index: int
@@ -47,6 +51,7 @@ class LinkInfo:
     up: bool
     hairpin: bool
     peer_is_away: bool
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +106,20 @@ def read_link(message: bytes) -> LinkInfo:
         up=bool(flags & _UP),
         hairpin=bool(_number(port.get(_PORT_MODE, b""))),
         peer_is_away=_PEER_NAMESPACE in parts,
+        data=info.get(_DATA, b""),
     )
+
+
+def read_vxlan(data: bytes) -> dict[str, Any]:
+    """Read what only a VXLAN device has, under the names that ``Vxlan`` has for it."""
+    parts = dict(attributes(data))
+    return {
+        "vni": _number(parts.get(_VNI, b"")),
+        "local": _address(parts.get(_LOCAL4) or parts.get(_LOCAL6)),
+        "group": _address(parts.get(_GROUP4) or parts.get(_GROUP6)),
+        "port": int.from_bytes(parts.get(_PORT, b"")),
+        "learning": bool(_number(parts.get(_LEARNING, b""))),
+    }
 
 
 def read_address(message: bytes) -> AddressInfo:
@@ -113,6 +131,22 @@ def read_address(message: bytes) -> AddressInfo:
     return AddressInfo(index=index, address=InterfaceAddress(f"{address}/{length}"))
 
 
+def index_of(name: str) -> int:
+    """Give the index of an interface of this thread's namespace; 0 if there is none."""
+    try:
+        return socket.if_nametoindex(name)
+    except OSError:
+        return 0
+
+
+def name_of(index: int) -> str:
+    """Give the name of an interface of this thread's namespace; "" if there is none."""
+    try:
+        return socket.if_indextoname(index)
+    except OSError:
+        return ""
+
+
 @contextmanager
 def _open() -> Iterator[socket.socket]:
     try:
@@ -120,6 +154,12 @@ def _open() -> Iterator[socket.socket]:
             yield link
     except OSError as error:
         raise BackendError(f"interfaces: {error.strerror}") from error
+
+
+def _address(data: bytes | None) -> IPAddress | None:
+    if data is None or not any(data):
+        return None
+    return IPAddress(int.from_bytes(data), 4 if len(data) == 4 else 6)
 
 
 def _text(data: bytes) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
@@ -12,9 +12,9 @@ from netaddr import IPAddress, IPNetwork
 
 from pyflat.dataplane.conntrack import forget
 from pyflat.dataplane.docker_user import DockerUser
+from pyflat.dataplane.inside import Inside
 from pyflat.dataplane.mappings import bindings_of
-from pyflat.dataplane.netlink import Links
-from pyflat.dataplane.nftables import Nftables
+from pyflat.dataplane.namespace import Namespace
 from pyflat.dataplane.objects import (
     DockerAccept,
     Element,
@@ -26,13 +26,18 @@ from pyflat.dataplane.objects import (
     Table,
     Uplink,
 )
+from pyflat.dataplane.overlay_objects import Gateway, Vxlan
+from pyflat.dataplane.place import Place, is_entry, is_firewall, is_inside
 from pyflat.dataplane.plan import Step
 from pyflat.dataplane.ports import Ports
 from pyflat.dataplane.routes import name_servers, read_routes
 from pyflat.dataplane.switches import Switches
+from pyflat.dataplane.tunnels import attach_vxlan, make_vxlan
+from pyflat.dataplane.underlay import find_tunnel
 from pyflat.errors import BackendError, PyflatError
 from pyflat.model import PortBinding
 from pyflat.naming import is_interface_name
+from pyflat.peers import Tunnel
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +46,20 @@ class LinuxKernel:
     """The kernel of the network namespace this process is in; implements ``Kernel``.
 
     ``mark`` is one bit of the packet mark, ``sysctl_root`` is ``/proc/sys/net`` or where it is
-    mounted. Raises StartupError where libnftables is missing.
+    mounted, ``namespace`` the path of the namespace of overlays. Raises StartupError where
+    libnftables is missing, BackendError for a namespace that cannot be entered.
     """
 
-    def __init__(self, *, mark: int, sysctl_root: Path, uplinks: Iterable[str] = ()) -> None:
-        self._links = Links()
-        self._tables = Nftables(mark)
+    def __init__(
+        self,
+        *,
+        mark: int,
+        sysctl_root: Path,
+        namespace: Path | None = None,
+        uplinks: Iterable[str] = (),
+    ) -> None:
+        self._host = Place(mark, ("inet", "bridge"))
+        self._inside = Inside(namespace, sysctl_root, mark)
         self._ports = Ports()
         self._switches = Switches(sysctl_root)
         self._docker_user = DockerUser(mark)
@@ -69,8 +82,8 @@ class LinuxKernel:
         """See ``Kernel.observe``."""
         switches = (o for o in wanted if isinstance(o, Sysctl | Forwarding))
         return {
-            *self._links.observe(),
-            *self._tables.observe(),
+            *self._host.observe(),
+            *self._inside.observe(),
             *self._ports.observe(),
             *self._switches.observe(switches),
             *self._docker_user.observe(),
@@ -78,11 +91,12 @@ class LinuxKernel:
 
     def remains(self) -> set[Object]:
         """Read what a plugin of an earlier time has left: links, addresses and elements."""
-        return {*self._links.observe(), *self._tables.elements()}
+        return {*self._host.remains(), *self._inside.remains()}
 
     def whereabouts(self, host_end: str) -> Literal["gone", "home", "away"]:
         """See ``Kernel.whereabouts``."""
-        return self._links.whereabouts(host_end)
+        found = self._host.links.whereabouts(host_end)
+        return found if found != "gone" else self._inside.whereabouts(host_end)
 
     def is_pinned(self, sandbox: str) -> bool:
         """See ``Kernel.is_pinned``; dockerd mounts the namespace on its path."""
@@ -96,11 +110,23 @@ class LinuxKernel:
         """See ``Kernel.free``."""
         return self._ports.free(protocol, host, port)
 
+    def may_be_inside(self) -> bool:
+        """See ``Kernel.may_be_inside``."""
+        return self._inside.is_possible()
+
+    def follow_inside(self, follower: Callable[[Namespace], None]) -> None:
+        """Have a follower told of the namespace of overlays as soon as it is entered."""
+        self._inside.follow(follower)
+
+    def tunnel(self, device: str, towards: Iterable[IPAddress]) -> Tunnel:
+        """See ``Kernel.tunnel``."""
+        return find_tunnel(device, towards)
+
     def surroundings(self) -> Surroundings:
         """See ``Kernel.surroundings``."""
         routes, routed = read_routes(), self._switches.routed()
         names = {n for route in routes if not route.destination.prefixlen for n in route.devices}
-        names |= {name for name in self._further_uplinks if self._links.exists(name)}
+        names |= {name for name in self._further_uplinks if self._host.links.exists(name)}
         subnets = (route.destination for route in routes if route.destination.prefixlen)
         servers = (IPNetwork(address) for address in name_servers())
         return Surroundings(
@@ -115,34 +141,40 @@ class LinuxKernel:
     def close(self) -> None:
         """See ``Kernel.close``."""
         self._background.shutdown()
-        self._links.close()
+        self._host.close()
+        self._inside.close()
         self._ports.close()
-        self._tables.close()
 
     def _apply(self, batch: Sequence[Step]) -> None:
-        if _is_firewall(batch[0]):
-            self._tables.apply(batch)
-            if ports := _udp_ports(batch):
-                self._background.submit(_forget, ports)
+        step = batch[0]
+        if is_inside(step.object):
+            self._inside.apply(batch, self._host.links)
             return
-        (step,) = batch
         match step.object:
+            case Table() | Element():
+                self._host.tables.apply(batch)
+                if ports := _udp_ports(batch):
+                    self._background.submit(_forget, ports)
+            case item if is_entry(item):
+                self._host.entries.apply(batch)
             case HostPort() as item:
                 _do(self._ports, step.verb, item)
             case Sysctl() | Forwarding() as item:
                 _do(self._switches, step.verb, item)
             case DockerAccept() as item:
                 _do(self._docker_user, step.verb, item)
+            case Gateway() as item if step.verb == "add":
+                self._inside.add_gateway(item, self._host.links)
+            case Vxlan() as item if step.verb == "add":
+                self._host.links.delete(item)
+                make_vxlan(self._host.links, item, None)
+                attach_vxlan(self._host.links, item)
             case item:
-                _do(self._links, step.verb, item)
+                _do(self._host.links, step.verb, item)
 
 
 def _do(part: object, verb: str, item: Object) -> None:
     getattr(part, verb)(item)
-
-
-def _is_firewall(step: Step) -> bool:
-    return isinstance(step.object, Table | Element)
 
 
 def _udp_ports(batch: Iterable[Step]) -> list[PortBinding]:
@@ -159,8 +191,13 @@ def _forget(ports: Sequence[PortBinding]) -> None:
 
 
 def _batches(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:
-    for firewall, group in groupby(steps, _is_firewall):
-        if firewall:
+    """Take together what is neighbouring and made in one go in one place."""
+    for (_, firewall, entries), group in groupby(steps, _where):
+        if firewall or entries:
             yield tuple(group)
         else:
             yield from ((step,) for step in group)
+
+
+def _where(step: Step) -> tuple[bool, bool, bool]:
+    return is_inside(step.object), is_firewall(step.object), is_entry(step.object)

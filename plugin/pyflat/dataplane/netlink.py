@@ -5,7 +5,6 @@ take an alias while it makes a link, so the link group says "ours" from the firs
 """
 
 import errno
-import socket
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
@@ -13,8 +12,16 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from pyflat import naming
-from pyflat.dataplane.links import LinkInfo, find_link, list_addresses, list_links
+from pyflat.dataplane.links import (
+    LinkInfo,
+    find_link,
+    index_of,
+    list_addresses,
+    list_links,
+    read_vxlan,
+)
 from pyflat.dataplane.objects import Address, Bridge, Hairpin, Veth
+from pyflat.dataplane.overlay_objects import Gateway, Vxlan
 from pyflat.dataplane.reaper import Reaper
 from pyflat.errors import BackendError, Conflict
 
@@ -24,13 +31,19 @@ GROUP = 0x7066
 _NODAD = 2  # IFA_F_NODAD (linux/if_addr.h): usable at once, as nobody else can have it
 _GONE = {errno.ENODEV, errno.ENOENT, errno.EADDRNOTAVAIL}
 
-Link = Bridge | Address | Veth | Hairpin
+Link = Bridge | Gateway | Address | Vxlan | Veth | Hairpin
 
 
 class Links:
-    """The links of the namespace this process is in. To be called by one thread at a time."""
+    """The links of the namespace of the thread that makes this object.
 
-    def __init__(self) -> None:
+    To be called by one thread at a time. ``home`` is a descriptor of the host's namespace if
+    this is another: there containers' ends are made, for dockerd to find.
+    """
+
+    def __init__(self, home: int | None = None) -> None:
+        self._home = {} if home is None else {"net_ns_fd": home}
+        self._inside = home is not None
         self._ip = IPRoute()
         self._reaper = Reaper()
 
@@ -44,7 +57,7 @@ class Links:
             case Address():
                 self._add_address(item)
             case Hairpin():
-                self._request("brport", "set", index=_index(item.port), mode=1)
+                self.request("brport", "set", index=require(item.port), mode=1)
 
     def delete(self, item: Link) -> None:
         """Remove the item; one that is not there is success. A veth pair goes soon after.
@@ -55,15 +68,13 @@ class Links:
         match item:
             case Veth():
                 self._reaper.put(item.name)
-            case Bridge():
-                self._delete_bridge(item)
-            case Address(device=device, address=address) if index := _find(device):
+            case Bridge() | Gateway() | Vxlan():
+                self._delete_link(item)
+            case Address(device=device, address=address) if index := index_of(device):
                 ip, length = str(address.ip), address.prefixlen
-                self._request(
-                    "addr", "del", index=index, address=ip, prefixlen=length, accept=_GONE
-                )
-            case Hairpin(port=port) if index := _find(port):
-                self._request("brport", "set", index=index, mode=0, accept=_GONE)
+                self.request("addr", "del", index=index, address=ip, prefixlen=length, accept=_GONE)
+            case Hairpin(port=port) if index := index_of(port):
+                self.request("brport", "set", index=index, mode=0, accept=_GONE)
 
     def observe(self) -> set[Link]:
         """Read everything of ours; costs as much as the host has links and addresses."""
@@ -74,8 +85,8 @@ class Links:
         for link in filter(is_ours, links):
             if link.name in going:
                 continue
-            found.update(made_of(link, names.get(link.master, "")))
-        bridges = {link.index: link.name for link in links if _is_our_bridge(link)}
+            found.update(made_of(link, names.get(link.master, ""), inside=self._inside))
+        bridges = {link.index: link.name for link in links if _bears_gateway(link)}
         for info in list_addresses():
             if info.index in bridges:
                 found.add(Address(device=bridges[info.index], address=info.address))
@@ -90,7 +101,7 @@ class Links:
 
     def exists(self, name: str) -> bool:
         """Say whether there is an interface of that name."""
-        return _find(name) is not None
+        return bool(index_of(name))
 
     def close(self) -> None:
         """Finish the pending removals and end."""
@@ -103,10 +114,10 @@ class Links:
         except NetlinkError as error:
             if error.code != errno.EEXIST:
                 raise BackendError(f"bridge {item.name}: {error}") from error
-            self._check_ours(item)
+            self.check_ours(item.name)
         # The MTU is set here and not above: only so does the kernel keep it as set by a user
         # when ports come and go (net/bridge/br_if.c, br_mtu_auto_adjust).
-        self._request(
+        self.request(
             "link",
             "set",
             ifname=item.name,
@@ -116,57 +127,60 @@ class Links:
             state="up",
         )
 
-    def _delete_bridge(self, item: Bridge) -> None:
+    def _delete_link(self, item: Bridge | Gateway | Vxlan) -> None:
         # A refused network is taken back as well: the interface that stood in its way stays.
         link = find_link(item.name)
-        if link is not None and _is_our_bridge(link):
-            self._request("link", "del", index=link.index, accept=_GONE)
+        if link is not None and is_ours(link):
+            self.request("link", "del", index=link.index, accept=_GONE)
 
-    def _check_ours(self, item: Bridge) -> None:
-        link = find_link(item.name)
-        if link is not None and not _is_our_bridge(link):
+    def check_ours(self, name: str) -> None:
+        """Raise Conflict if an interface has the name that is not pyflat's."""
+        link = find_link(name)
+        if link is not None and not is_ours(link):
             raise Conflict(
-                f"interface {item.name} exists already and is not pyflat's; "
+                f"interface {name} exists already and is not pyflat's; "
                 "choose another com.docker.network.bridge.name"
             )
 
     def _add_veth(self, item: Veth) -> None:
         self._reaper.await_end(item.name)
-        master = _index(item.bridge)
         # The peer bears no group: in a container it must not look like a link of a pyflat there.
-        peer = {"ifname": item.peer, "address": item.mac, "mtu": item.mtu}
+        peer = {"ifname": item.peer, "address": item.mac}
+        self.add_pair(item.name, peer, item.bridge, item.mtu)
+        alias = f"pyflat:endpoint:{item.owner}"
+        self.request("link", "set", ifname=item.name, ifalias=alias)
+
+    def add_pair(self, name: str, peer: dict[str, Any], bridge: str, mtu: int) -> None:
+        """Make a pair of which one end is a port, or mend the port. Raises BackendError."""
+        port: dict[str, Any] = {
+            "ifname": name,
+            "master": require(bridge),
+            "mtu": mtu,
+            "state": "up",
+        }
+        end = {**peer, "mtu": mtu, **self._home}
         try:
-            self._ip.link(
-                "add",
-                ifname=item.name,
-                kind="veth",
-                master=master,
-                mtu=item.mtu,
-                group=GROUP,
-                state="up",
-                peer=peer,
-            )
+            self._ip.link("add", kind="veth", group=GROUP, peer=end, **port)
         except NetlinkError as error:
             if error.code != errno.EEXIST:
-                raise BackendError(f"interface {item.name}: {error}") from error
-            self._request("link", "set", ifname=item.name, master=master, mtu=item.mtu, state="up")
-        alias = f"pyflat:endpoint:{item.owner}"
-        self._request("link", "set", ifname=item.name, ifalias=alias)
+                raise BackendError(f"interface {name}: {error}") from error
+            self.request("link", "set", **port)
 
     def _add_address(self, item: Address) -> None:
-        self._request(
+        self.request(
             "addr",
             "add",
-            index=_index(item.device),
+            index=require(item.device),
             address=str(item.address.ip),
             prefixlen=item.address.prefixlen,
             flags=_NODAD if item.address.version == 6 else 0,
             accept={errno.EEXIST},
         )
 
-    def _request(
+    def request(
         self, method: str, verb: str, *, accept: set[int] | None = None, **values: Any
     ) -> None:
+        """Send one request; an error number to ``accept`` is success. Raises BackendError."""
         call: Callable[..., Any] = getattr(self._ip, method)
         try:
             call(verb, **values)
@@ -176,16 +190,10 @@ class Links:
                 raise BackendError(f"{method} {verb} {subject}: {error}") from error
 
 
-def _find(name: str) -> int | None:
-    try:
-        return socket.if_nametoindex(name)
-    except OSError:
-        return None
-
-
-def _index(name: str) -> int:
-    index = _find(name)
-    if index is None:
+def require(name: str) -> int:
+    """Give the index of an interface. Raises BackendError if there is none."""
+    index = index_of(name)
+    if not index:
         raise BackendError(f"interface {name} is gone; `pyflat serve` makes it anew at its start")
     return index
 
@@ -196,16 +204,26 @@ def is_ours(link: LinkInfo) -> bool:
     return named or link.group == GROUP or link.alias.startswith("pyflat:")
 
 
-def made_of(link: LinkInfo, bridge: str) -> Iterator[Bridge | Veth | Hairpin]:
+def made_of(
+    link: LinkInfo, bridge: str, *, inside: bool
+) -> Iterator[Bridge | Gateway | Vxlan | Veth | Hairpin]:
     """Give what an interface of ours is; ``bridge`` is the name of its bridge, or ""."""
     owner = link.alias.rpartition(":")[2]
-    if link.kind == "bridge":
-        yield Bridge(name=link.name, mac=link.mac, mtu=link.mtu, owner=owner, up=link.up)
-    elif link.kind == "veth" and not link.name.startswith("pe-"):
-        yield Veth(name=link.name, bridge=bridge, mtu=link.mtu, owner=owner, up=link.up)
-        if link.hairpin:
-            yield Hairpin(port=link.name)
+    common: dict[str, Any] = {"name": link.name, "mtu": link.mtu, "owner": owner, "up": link.up}
+    match link.kind:
+        case "bridge":
+            yield Bridge(mac=link.mac, inside=inside, **common)
+        case "vxlan":
+            yield Vxlan(bridge=bridge, inside=inside, **read_vxlan(link.data), **common)
+        case "veth" if _bears_gateway(link):
+            yield Gateway(mac=link.mac, **common)
+        case "veth" if not link.name.startswith(("pe-", "pg-")):
+            yield Veth(bridge=bridge, inside=inside, **common)
+            if link.hairpin:
+                yield Hairpin(port=link.name)
 
 
-def _is_our_bridge(link: LinkInfo) -> bool:
-    return link.kind == "bridge" and is_ours(link)
+def _bears_gateway(link: LinkInfo) -> bool:
+    """Say whether the host's end of a network is this interface of ours."""
+    named = link.name.startswith("pf-") or link.alias.startswith("pyflat:network:")
+    return is_ours(link) and named and not link.name.startswith(("pg-", "px-", "pb-"))

@@ -6,7 +6,7 @@ out as JSON.
 
 import ctypes
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pyflat.dataplane import ruleset
@@ -14,20 +14,19 @@ from pyflat.dataplane.objects import Element, Table
 from pyflat.dataplane.plan import Step
 from pyflat.errors import BackendError, StartupError
 
-FAMILIES = ("inet", "bridge")
-
 _JSON = 1 << 4  # NFT_CTX_OUTPUT_JSON
 _TERSE = 1 << 11  # NFT_CTX_OUTPUT_TERSE: sets without their elements
 
 
 class Nftables:
-    """Our tables. To be called by one thread at a time.
+    """Our tables of some families, in the namespace of the thread that makes this object.
 
-    Raises StartupError where libnftables is missing.
+    To be called by one thread at a time. Raises StartupError where libnftables is missing.
     """
 
-    def __init__(self, mark: int) -> None:
+    def __init__(self, mark: int, families: Iterable[str]) -> None:
         self._mark = mark
+        self._families = tuple(families)
         self._lib = _load()
         self._context = self._lib.nft_ctx_new(0)
         self._lib.nft_ctx_buffer_output(self._context)
@@ -55,21 +54,21 @@ class Nftables:
     def observe(self) -> set[Table | Element]:
         """Read our tables and, of those that are as we installed them, their elements."""
         found: set[Table | Element] = set()
-        for family in FAMILIES:
+        for family in self._families:
             rules = self._rules(family)
             if rules is None:
                 continue
             intact = rules == self._installed.get(family)
             found.add(Table(family=family, intact=intact))
             if intact:
-                found.update(ruleset.elements_of(self._list(family)))
+                found.update(ruleset.elements_of(family, self._list(family)))
         return found
 
     def elements(self) -> Iterator[Element]:
         """Read the elements of our tables, whoever installed them."""
-        for family in FAMILIES:
+        for family in self._families:
             if listing := self._list(family):
-                yield from ruleset.elements_of(listing)
+                yield from ruleset.elements_of(family, listing)
 
     def close(self) -> None:
         """Free the context."""
@@ -80,8 +79,9 @@ class Nftables:
         return ruleset.rules_of(listing) if listing else None
 
     def _list(self, family: str, flags: int = 0) -> Mapping[str, Any]:
+        table = f"{ruleset.FAMILIES[family]} {ruleset.TABLE}"
         try:
-            text = self._run(f"list table {family} {ruleset.TABLE}\n", _JSON | flags)
+            text = self._run(f"list table {table}\n", _JSON | flags)
         except BackendError as error:
             if "No such file or directory" in str(error):
                 return {}

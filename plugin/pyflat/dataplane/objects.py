@@ -1,46 +1,24 @@
 """What pyflat makes in the kernel, as values.
 
-Two objects with the same ``key`` are the same thing in the kernel; if they differ otherwise,
-the thing is to be changed. Fields that cannot be read back are left out of comparisons.
+Objects that are ``inside`` lie in the namespace of overlays, all others in the host's.
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
 from netaddr import IPAddress, IPNetwork
 
+from pyflat.dataplane.made import Made
+from pyflat.dataplane.overlay_objects import (
+    Fdb,
+    Flood,
+    Gateway,
+    Neighbour,
+    ProxyNeighbour,
+    Route,
+    Vxlan,
+)
 from pyflat.model import InterfaceAddress
-
-
-class Made:
-    """What all objects have; a class names the fields that tell one object from another.
-
-    ``rank`` is the order in which objects are made: each stands on those of lower rank.
-    """
-
-    __slots__ = ()
-
-    kind: ClassVar[str]
-    rank: ClassVar[int]
-    identity: ClassVar[tuple[str, ...]]
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Tell what makes it the same thing in the kernel."""
-        return (self.kind, *(getattr(self, name) for name in self.identity))
-
-    def __str__(self) -> str:
-        """Name it as a report does, as ``element inet port4 tcp 10.0.0.1 80``."""
-        return " ".join(_words(self.key))
-
-
-def _words(key: Iterable[object]) -> Iterator[str]:
-    for part in key:
-        if isinstance(part, tuple):
-            yield from _words(part)
-        else:
-            yield str(part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +52,7 @@ class Bridge(Made):
     mtu: int
     owner: str
     up: bool = True
+    inside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +60,7 @@ class Sysctl(Made):
     """A kernel switch of an interface; ``path`` is below ``/proc/sys/net``."""
 
     kind: ClassVar[str] = "sysctl"
-    rank: ClassVar[int] = 2
+    rank: ClassVar[int] = 3
     identity: ClassVar[tuple[str, ...]] = ("path",)
 
     path: str
@@ -94,7 +73,7 @@ class Forwarding(Made):
     """The switch that lets packets of a family (4 or 6) through from one interface."""
 
     kind: ClassVar[str] = "forwarding"
-    rank: ClassVar[int] = 2
+    rank: ClassVar[int] = 3
     identity: ClassVar[tuple[str, ...]] = ("device", "version")
 
     device: str
@@ -106,7 +85,7 @@ class Address(Made):
     """An address of a bridge, with its prefix length."""
 
     kind: ClassVar[str] = "address"
-    rank: ClassVar[int] = 3
+    rank: ClassVar[int] = 4
     identity: ClassVar[tuple[str, ...]] = ("device", "address")
 
     device: str
@@ -122,7 +101,7 @@ class Veth(Made):
     """
 
     kind: ClassVar[str] = "link"
-    rank: ClassVar[int] = 4
+    rank: ClassVar[int] = 5
     identity: ClassVar[tuple[str, ...]] = ("name",)
 
     name: str
@@ -130,6 +109,7 @@ class Veth(Made):
     mtu: int
     owner: str
     up: bool = True
+    inside: bool = False
     peer: str = field(default="", compare=False)
     mac: str = field(default="", compare=False)
     made: bool = field(default=False, compare=False)
@@ -140,7 +120,7 @@ class Hairpin(Made):
     """The switch of a bridge port that lets a container reach its own published port."""
 
     kind: ClassVar[str] = "hairpin"
-    rank: ClassVar[int] = 5
+    rank: ClassVar[int] = 6
     identity: ClassVar[tuple[str, ...]] = ("port",)
 
     port: str
@@ -150,12 +130,14 @@ class Hairpin(Made):
 class Table(Made):
     """One of our nftables tables with its chains and rules; its elements are objects apart.
 
+    ``family`` is nftables' own, or "inside" for that of family bridge where overlays are.
+
     ``intact`` is false for a table whose rules are not ours as we installed them; such a table
     is observed without its elements, because mending it means replacing it.
     """
 
     kind: ClassVar[str] = "table"
-    rank: ClassVar[int] = 6
+    rank: ClassVar[int] = 7
     identity: ClassVar[tuple[str, ...]] = ("family",)
 
     family: str
@@ -171,7 +153,7 @@ class Element(Made):
     """
 
     kind: ClassVar[str] = "element"
-    rank: ClassVar[int] = 7
+    rank: ClassVar[int] = 8
     identity: ClassVar[tuple[str, ...]] = ("family", "name", "match", "data")
 
     family: str
@@ -185,7 +167,7 @@ class DockerAccept(Made):
     """The one rule in Docker's DOCKER-USER chain that lets through what our rules accepted."""
 
     kind: ClassVar[str] = "docker-user"
-    rank: ClassVar[int] = 8
+    rank: ClassVar[int] = 9
     identity: ClassVar[tuple[str, ...]] = ("family",)
 
     family: str
@@ -218,11 +200,18 @@ class Surroundings:
 Object: TypeAlias = (
     HostPort
     | Bridge
+    | Gateway
     | Sysctl
     | Forwarding
     | Address
+    | Vxlan
     | Veth
     | Hairpin
+    | Fdb
+    | Flood
+    | Neighbour
+    | ProxyNeighbour
+    | Route
     | Table
     | Element
     | DockerAccept

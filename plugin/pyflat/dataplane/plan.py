@@ -15,6 +15,17 @@ from pyflat.dataplane.objects import (
     Table,
     Veth,
 )
+from pyflat.dataplane.overlay_objects import (
+    Fdb,
+    Flood,
+    Gateway,
+    Neighbour,
+    ProxyNeighbour,
+    Route,
+    Vxlan,
+)
+
+_HOLDERS = (Bridge, Gateway, Vxlan, Veth, Table)
 
 #: Interfaces go after everything else, in the opposite order of their making.
 LAST = 100
@@ -40,7 +51,10 @@ def plan(before: Iterable[Object], after: Iterable[Object]) -> list[Step]:
     """
     old, new = ({o.key: o for o in objects} for objects in (before, after))
     gone = {key: o for key, o in old.items() if key not in new}
-    holders = {key for key, o in gone.items() if isinstance(o, Bridge | Veth | Table)}
+    holders = {key for key, o in gone.items() if isinstance(o, _HOLDERS)}
+    # What differs is made anew, and has lost its entries.
+    anew = {key for key, o in new.items() if isinstance(o, Vxlan) and old.get(key) not in {o, None}}
+    old = {key: o for key, o in old.items() if _held_by(o) not in anew}
     steps = [
         *((_rank("delete", o), str(k), o) for k, o in gone.items() if _held_by(o) not in holders),
         *((_rank("add", o), str(k), o) for k, o in new.items() if _is_missing(o, old.get(k))),
@@ -60,7 +74,9 @@ def _is_made(item: Object) -> bool:
 def _held_by(item: Object) -> tuple[object, ...] | None:
     """Give the key of what takes the item along when it goes."""
     match item:
-        case Address() | Sysctl() | Forwarding():
+        case Address() | Sysctl() | Forwarding() | Fdb() | Flood() | Neighbour():
+            return (Bridge.kind, item.device)
+        case ProxyNeighbour() | Route():
             return (Bridge.kind, item.device)
         case Hairpin():
             return (Veth.kind, item.port)
@@ -72,6 +88,6 @@ def _held_by(item: Object) -> tuple[object, ...] | None:
 
 def _rank(verb: str, item: Object) -> tuple[int, bool]:
     """Give the place of a step: removals before additions, interfaces at the very end."""
-    if verb == "delete" and isinstance(item, Bridge | Veth | Address):
+    if verb == "delete" and isinstance(item, (*_HOLDERS[:-1], Address)):
         return LAST - item.rank, False
     return item.rank, verb == "add"

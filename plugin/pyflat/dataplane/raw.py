@@ -17,10 +17,14 @@ _ATTRIBUTE = struct.Struct("=HH")
 _NESTED = 0x8000
 
 
+def message(number: int, kind: int, flags: int, body: bytes) -> bytes:
+    """Write a request; what answers it bears its number."""
+    return _HEADER.pack(_HEADER.size + len(body), kind, _REQUEST | flags, number, 0) + body
+
+
 def request(link: socket.socket, kind: int, flags: int, body: bytes) -> None:
     """Send one message."""
-    header = _HEADER.pack(_HEADER.size + len(body), kind, _REQUEST | flags, 1, 0)
-    link.send(header + body)
+    link.send(message(1, kind, flags, body))
 
 
 def dump(link: socket.socket, kind: int, body: bytes) -> Iterator[bytes]:
@@ -29,18 +33,18 @@ def dump(link: socket.socket, kind: int, body: bytes) -> Iterator[bytes]:
     while True:
         data = link.recv(1 << 18)
         check(data)
-        for answer, message in messages(data):
+        for answer, content in messages(data):
             if answer == _DONE:
                 return
-            yield message
+            yield content
 
 
 def receive(link: socket.socket) -> bytes:
     """Give the one message that answers a request, without its header. Raises OSError."""
     data = link.recv(1 << 18)
     check(data)
-    ((_, message),) = messages(data)
-    return message
+    ((_, content),) = messages(data)
+    return content
 
 
 def messages(data: bytes) -> Iterator[tuple[int, bytes]]:

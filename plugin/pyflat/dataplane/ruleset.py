@@ -7,12 +7,22 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
+from netaddr import IPNetwork
+
 from pyflat.dataplane.objects import Element, Table
 from pyflat.dataplane.plan import Step
 
 TABLE = "pyflat"
 
+#: The families of our tables as nftables knows them, and the file that holds the rules of each.
+FAMILIES = {"inet": "inet", "bridge": "bridge", "inside": "bridge"}
+
 _DECLARATION = re.compile(r"(?:set|map) (\w+) \{ type(?:of)? ([\w .@,]+)")
+
+
+def listed(cidr: IPNetwork) -> str:
+    """Write a subnet as nftables lists it: one that is a single address without its length."""
+    return str(cidr.ip) if cidr.size == 1 else str(cidr)
 
 
 def transaction(steps: Iterable[Step], mark: int) -> str:
@@ -32,18 +42,20 @@ def transaction(steps: Iterable[Step], mark: int) -> str:
                 batch = batches.setdefault((step.verb, element.family, element.name), [])
                 batch.append(_words(step.verb, element))
     for (verb, family, name), elements in batches.items():
-        lines.append(f"{verb} element {family} {TABLE} {name} {{ {', '.join(elements)} }}")
+        lines.append(
+            f"{verb} element {FAMILIES[family]} {TABLE} {name} {{ {', '.join(elements)} }}"
+        )
     return "\n".join(lines) + "\n" if lines else ""
 
 
-def elements_of(listing: Mapping[str, Any]) -> Iterator[Element]:
-    """Read the elements of our tables from what ``nft -j list`` prints."""
+def elements_of(family: str, listing: Mapping[str, Any]) -> Iterator[Element]:
+    """Read the elements of a table of ours from what ``nft -j list`` prints."""
     for entry in listing["nftables"]:
         body = entry.get("set") or entry.get("map")
         for item in body.get("elem", ()) if body else ():
             match, data = item if "map" in entry else (item, None)
             yield Element(
-                family=body["family"],
+                family=family,
                 name=body["name"],
                 match=tuple(_read(match)),
                 data=tuple(_read(data)) if data is not None else (),
@@ -56,19 +68,20 @@ def rules_of(listing: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _table(verb: str, family: str, mark: int) -> Iterator[str]:
+    table = f"{FAMILIES[family]} {TABLE}"
     if verb == "add":
         text = _text(family)
         # Declared first, or the deletion would fail where there is none to replace.
-        yield f"table {family} {TABLE} {{ }}"
-        yield f"delete table {family} {TABLE}"
+        yield f"table {table} {{ }}"
+        yield f"delete table {table}"
         yield Template(text).substitute(mark=f"{mark:#x}", others=f"{mark ^ 0xFFFFFFFF:#x}")
     else:
-        yield f"delete table {family} {TABLE}"
+        yield f"delete table {table}"
 
 
 @cache
 def _text(family: str) -> str:
-    return files("pyflat.dataplane").joinpath(f"{family}.nft").read_text()
+    return files("pyflat.dataplane").joinpath(f"{FAMILIES[family]}.nft").read_text()
 
 
 @cache

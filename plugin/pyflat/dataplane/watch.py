@@ -14,6 +14,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from pyflat.dataplane.events import FIREWALL_GROUPS, ROUTE_GROUPS, Events, Reader
+from pyflat.dataplane.links import name_of
+from pyflat.dataplane.namespace import Namespace
 from pyflat.errors import PyflatError
 
 log = logging.getLogger(__name__)
@@ -56,9 +58,13 @@ class Watch:
 
     def __init__(self, engine: Watcher) -> None:
         self._engine = engine
-        self._routing = _listen(socket.NETLINK_ROUTE, ROUTE_GROUPS)
-        self._firewall = _listen(_NETLINK_NETFILTER, FIREWALL_GROUPS)
+        self._sources = [_Source(Reader())]
         self._ended = threading.Event()
+
+    def add(self, namespace: Namespace) -> None:
+        """Have what happens in a further namespace told as well; may be called by any thread."""
+        reader = Reader(lambda index: namespace.run(name_of, index), inside=True)
+        self._sources.append(namespace.run(_Source, reader))
 
     def start(self) -> None:
         """Begin to tell; the engine must have read its State."""
@@ -69,26 +75,42 @@ class Watch:
         self._ended.set()
 
     def _run(self) -> None:
-        reader = Reader()
         due = time.monotonic() + PERIOD
         while not self._ended.is_set():
             is_due = time.monotonic() > due
             if is_due:
                 due = time.monotonic() + PERIOD
             try:
-                self._look(reader, is_due)
+                self._look(is_due)
             except Exception as error:
                 # A thread that ends would leave the host unwatched without a word.
                 known = isinstance(error, PyflatError)
                 log.warning("what has changed is not mended: %s", error, exc_info=not known)
                 due = min(due, time.monotonic() + RETRY)
 
-    def _look(self, reader: Reader, is_due: bool) -> None:
-        if select.select((self._routing, self._firewall), (), (), UNTOLD)[0]:
+    def _look(self, is_due: bool) -> None:
+        sources = list(self._sources)
+        sockets = [each for source in sources for each in (source.routing, source.firewall)]
+        if select.select(sockets, (), (), UNTOLD)[0]:
             time.sleep(DELAY)
-            _drain(self._routing, reader.read_routing, reader)
-            _drain(self._firewall, reader.read_firewall, reader)
-        _tell(self._engine, reader.take(), is_due)
+        for source in sources:
+            _tell(self._engine, source.take(), is_due)
+            is_due = False  # everything is looked at once, wherever it is
+
+
+class _Source:
+    """What is told of the namespace of the thread that makes this object."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.routing = _listen(socket.NETLINK_ROUTE, ROUTE_GROUPS)
+        self.firewall = _listen(_NETLINK_NETFILTER, FIREWALL_GROUPS)
+        self._reader = reader
+
+    def take(self) -> Events:
+        """Give what has happened since the last time."""
+        _drain(self.routing, self._reader.read_routing, self._reader)
+        _drain(self.firewall, self._reader.read_firewall, self._reader)
+        return self._reader.take()
 
 
 def _listen(protocol: int, groups: tuple[int, ...]) -> socket.socket:

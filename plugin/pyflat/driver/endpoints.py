@@ -28,23 +28,24 @@ def create_endpoint(
 ) -> State:
     """Add an endpoint; the same one once more is no change.
 
-    ``mac`` may be "", then it is derived from the address. An endpoint that is not alive gives
+    ``mac`` may be "", then one is chosen. An endpoint that is not alive gives
     way to one with the same address. Raises NotFound for an unknown network, InvalidRequest for
     a bad id or an address outside the network, Conflict for an address in use.
     """
     network = state.require(Network, network_id)
     naming.check_id("endpoint", identifier)
     own = tuple(addresses)
+    old = state.get(Endpoint, identifier)
     endpoint = Endpoint(
         id=identifier,
         network=network_id,
-        mac=mac or _derive_mac(identifier, own),
+        mac=mac or (old.mac if old else _choose_mac(network, identifier, own)),
         addresses=own,
         since=now,
     )
-    old = state.get(Endpoint, identifier)
     if old is not None:
-        if replace(endpoint, since=old.since, sandbox=old.sandbox) == old:
+        told = {"since", "sandbox", "generation", "names"}
+        if replace(endpoint, **{field: getattr(old, field) for field in told}) == old:
             return state
         raise Conflict(f"endpoint {identifier} exists already with another description")
     for address in own:
@@ -132,7 +133,11 @@ def _claim_address(
     return state
 
 
-def _derive_mac(identifier: str, addresses: tuple[InterfaceAddress, ...]) -> str:
+def _choose_mac(network: Network, identifier: str, addresses: tuple[InterfaceAddress, ...]) -> str:
+    overlay = network.options.overlay
+    if overlay is not None and overlay.clustered:
+        # The address may move to another host, where nobody must take it for what it was here.
+        return naming.random_mac()
     by_family = sorted(addresses, key=lambda address: address.version)
     if by_family:
         return naming.mac_of_address(by_family[0].ip)

@@ -7,6 +7,7 @@ from pyflat import naming
 from pyflat.driver import endpoints
 from pyflat.driver.endpoints import Alive
 from pyflat.driver.options import parse_options
+from pyflat.driver.overlays import Site, drop_peers, put_peers, span
 from pyflat.errors import Conflict, InvalidRequest
 from pyflat.model import Endpoint, Network, Subnet, overlap
 from pyflat.state import State
@@ -23,6 +24,7 @@ def create_network(
     internal: bool,
     labels: Mapping[str, str],
     alive: Alive,
+    site: Site,
 ) -> State:
     """Add a network; the same one once more is no change.
 
@@ -41,6 +43,7 @@ def create_network(
     )
     _check_modes(network)
     old = state.get(Network, identifier)
+    network = span(network, labels, site, old)
     if old == network:
         return state
     if old is not None:
@@ -48,7 +51,7 @@ def create_network(
     _check_mtu(network)
     state = _claim_subnets(state, network, alive)
     _check_bridge(state, network)
-    return state.put(network)
+    return put_peers(state.put(network), network)
 
 
 def delete_network(state: State, identifier: str) -> State:
@@ -59,6 +62,9 @@ def delete_network(state: State, identifier: str) -> State:
     """
     for endpoint in list(state.ids("network", identifier)):
         state = endpoints.delete_endpoint(state, endpoint)
+    network = state.get(Network, identifier)
+    if network is not None:
+        state = drop_peers(state, network)
     return state.drop(Network, identifier)
 
 

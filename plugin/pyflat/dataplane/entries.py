@@ -1,0 +1,229 @@
+"""Where remote endpoints are, as entries of the kernel's tables; many in one message.
+
+pyroute2 takes 0.8 ms for each; ten thousand are 0.1 s here.
+"""
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Literal, TypeAlias
+
+from netaddr import IPAddress, IPNetwork
+
+from pyflat.dataplane.links import index_of, name_of
+from pyflat.dataplane.netlink import require
+from pyflat.dataplane.overlay_objects import Fdb, Flood, Neighbour, ProxyNeighbour, Route
+from pyflat.dataplane.plan import Step
+from pyflat.dataplane.raw import attribute, attributes, dump, message, messages
+from pyflat.errors import BackendError
+
+Entry: TypeAlias = Fdb | Flood | Neighbour | ProxyNeighbour | Route
+
+# linux/rtnetlink.h, linux/netlink.h
+_NEW_ROUTE, _DELETE_ROUTE, _GET_ROUTE = 24, 25, 26
+_NEW_NEIGHBOUR, _DELETE_NEIGHBOUR, _GET_NEIGHBOUR = 28, 29, 30
+_ACK, _REPLACE, _EXCLUSIVE, _CREATE, _APPEND = 0x4, 0x100, 0x200, 0x400, 0x800
+_ANSWER = struct.Struct("=i8xI")  # struct nlmsgerr: error, and of the request the number
+
+# linux/neighbour.h: NTF_…, NUD_…, NDA_…
+_NEIGHBOUR = struct.Struct("=BxxxiHBB")  # struct ndmsg
+_SELF, _MASTER, _PROXY, _LEARNT = 0x02, 0x04, 0x08, 0x10
+_STATIC, _REACHABLE, _PERMANENT = 0x40, 0x02, 0x80  # NUD_NOARP: neither asked for nor aged
+_DESTINATION, _MAC, _ORIGIN = 1, 2, 12
+_FLOOD = "00:00:00:00:00:00"
+
+# struct rtmsg, RTA_…
+_ROUTE = struct.Struct("=BBBBBBBBI")
+_TO, _OUT, _GATEWAY, _SOURCE = 1, 4, 5, 7
+_MAIN, _UNICAST, _EVERYWHERE, _ON_LINK, _ANY = 254, 1, 0, 253, 255
+
+_FAMILIES: dict[Literal[4, 6], int] = {4: socket.AF_INET, 6: socket.AF_INET6}
+#: Whose a route or a neighbour is (iproute2 rt_protos has those of others).
+PROTOCOL = 112
+
+#: Messages in one go: their answers must fit into the socket's buffer.
+_CROWD = 100
+_GONE = {errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL}
+
+
+class Entries:
+    """The entries of the namespace of the thread that makes this object.
+
+    To be called by one thread at a time.
+    """
+
+    def __init__(self, *, inside: bool) -> None:
+        self._inside = inside
+        self._link = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+
+    def apply(self, steps: Sequence[Step]) -> None:
+        """Make or remove entries; what is so already is success. Raises BackendError."""
+        for start in range(0, len(steps), _CROWD):
+            self._send(steps[start : start + _CROWD])
+
+    def observe(self) -> set[Entry]:
+        """Read the entries of ours; costs as much as the namespace has of such entries."""
+        try:
+            return {*self._fdb(), *self._neighbours(), *self._proxies(), *self._routes()}
+        except OSError as error:
+            raise BackendError(f"neighbours: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._link.close()
+
+    def _send(self, steps: Sequence[Step]) -> None:
+        crowd = [step for step in steps if step.verb == "add" or _has_device(step.object)]
+        sent = [(step, body) for step in crowd for body in _messages(step)]
+        self._link.send(b"".join(message(number, *each) for number, (_, each) in enumerate(sent)))
+        failed = self._answers(len(sent))
+        for number, code in failed.items():
+            step, _ = sent[number]
+            if code not in (_GONE if step.verb == "delete" else {errno.EEXIST}):
+                raise BackendError(f"{step}: {os.strerror(code)}")
+
+    def _answers(self, count: int) -> dict[int, int]:
+        """Give the error numbers of the messages that failed."""
+        failed, answered = {}, 0
+        while answered < count:
+            for _, content in messages(self._link.recv(1 << 18)):
+                code, number = _ANSWER.unpack_from(content)
+                answered += 1
+                if code:
+                    failed[number] = -code
+        return failed
+
+    def _fdb(self) -> Iterator[Fdb | Flood]:
+        known: set[tuple[int, str]] = set()
+        found = []
+        for index, state, flags, parts in self._list(socket.AF_BRIDGE):
+            if not name_of(index).startswith("px-"):
+                continue
+            mac = parts.get(_MAC, b"").hex(":")
+            if flags & _LEARNT and _DESTINATION not in parts:
+                known.add((index, mac))  # the bridge's half
+            elif _DESTINATION in parts and (flags & _LEARNT or state & _PERMANENT):
+                found.append((index, mac, _address(parts[_DESTINATION])))
+        for index, mac, vtep in found:
+            if mac == _FLOOD:
+                yield Flood(device=name_of(index), vtep=vtep, inside=self._inside)
+            elif (index, mac) in known:
+                yield Fdb(device=name_of(index), mac=mac, vtep=vtep, inside=self._inside)
+
+    def _neighbours(self) -> Iterator[Neighbour]:
+        for family in _FAMILIES.values():
+            for index, _, flags, parts in self._list(family):
+                if flags & _LEARNT and _is_ours(parts):
+                    yield Neighbour(
+                        device=name_of(index),
+                        address=_address(parts[_DESTINATION]),
+                        mac=parts.get(_MAC, b"").hex(":"),
+                        inside=self._inside,
+                    )
+
+    def _proxies(self) -> Iterator[ProxyNeighbour]:
+        for index, _, _, parts in self._list(socket.AF_INET6, _PROXY):
+            if _is_ours(parts):
+                address = _address(parts[_DESTINATION])
+                yield ProxyNeighbour(device=name_of(index), address=address)
+
+    def _list(
+        self, family: int, flags: int = 0
+    ) -> Iterator[tuple[int, int, int, dict[int, bytes]]]:
+        body = _NEIGHBOUR.pack(family, 0, 0, flags, 0)
+        for entry in dump(self._link, _GET_NEIGHBOUR, body):
+            of, index, state, found, _ = _NEIGHBOUR.unpack_from(entry)
+            if of == family:
+                yield index, state, found, dict(attributes(entry[_NEIGHBOUR.size :]))
+
+    def _routes(self) -> Iterator[Route]:
+        for version, family in _FAMILIES.items():
+            body = _ROUTE.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
+            for entry in dump(self._link, _GET_ROUTE, body):
+                _, length, _, _, _, protocol, _, _, _ = _ROUTE.unpack_from(entry)
+                parts = dict(attributes(entry[_ROUTE.size :]))
+                if protocol == PROTOCOL:
+                    yield Route(
+                        destination=IPNetwork((int.from_bytes(parts[_TO]), length), version),
+                        device=name_of(int.from_bytes(parts[_OUT], "little")),
+                        via=_address(parts[_GATEWAY]) if _GATEWAY in parts else None,
+                        source=_address(parts[_SOURCE]) if _SOURCE in parts else None,
+                    )
+
+
+def _messages(step: Step) -> Iterator[tuple[int, int, bytes]]:
+    """Give kind, flags and body of the messages that a step takes."""
+    adds = step.verb == "add"
+    match step.object:
+        case Route() as route:
+            body = _route(route)
+            # Only one of ours goes: a route of somebody else's has another protocol.
+            yield _DELETE_ROUTE, _ACK, body if not adds else _any_route(route)
+            if adds:
+                yield _NEW_ROUTE, _ACK | _CREATE | _EXCLUSIVE, body
+        case Flood() as flood:
+            kind = _NEW_NEIGHBOUR if adds else _DELETE_NEIGHBOUR
+            yield kind, _ACK | (_CREATE | _APPEND if adds else 0), _neighbour(flood)
+        case Fdb() | Neighbour() | ProxyNeighbour() as entry:
+            kind = _NEW_NEIGHBOUR if adds else _DELETE_NEIGHBOUR
+            yield kind, _ACK | (_CREATE | _REPLACE if adds else 0), _neighbour(entry)
+
+
+def _neighbour(entry: Fdb | Flood | Neighbour | ProxyNeighbour) -> bytes:
+    family, state, flags, target, mac = _facts(entry)
+    head = _NEIGHBOUR.pack(family, require(entry.device), state, flags, 0)
+    lladdr = attribute(_MAC, bytes.fromhex(mac.replace(":", ""))) if mac else b""
+    origin = attribute(_ORIGIN, bytes([PROTOCOL])) if family != socket.AF_BRIDGE else b""
+    return head + attribute(_DESTINATION, target.packed) + lladdr + origin
+
+
+def _facts(
+    entry: Fdb | Flood | Neighbour | ProxyNeighbour,
+) -> tuple[int, int, int, IPAddress, str]:
+    """Give family, state, flags, address and MAC of an entry."""
+    match entry:
+        case Fdb(mac=mac, vtep=vtep):
+            both = _SELF | _MASTER | _LEARNT
+            return socket.AF_BRIDGE, _STATIC | _REACHABLE, both, vtep, mac
+        case Flood(vtep=vtep):
+            return socket.AF_BRIDGE, _PERMANENT, _SELF, vtep, _FLOOD
+        case Neighbour(address=address, mac=mac):
+            return _FAMILIES[address.version], _STATIC, _LEARNT, address, mac
+        case ProxyNeighbour(address=address):
+            return _FAMILIES[address.version], _PERMANENT, _PROXY, address, ""
+
+
+def _route(route: Route) -> bytes:
+    scope = _ON_LINK if route.via is None else _EVERYWHERE
+    optional = ((_GATEWAY, route.via), (_SOURCE, route.source))
+    return (
+        _head(route, scope)
+        + attribute(_OUT, struct.pack("=I", require(route.device)))
+        + b"".join(attribute(kind, value.packed) for kind, value in optional if value is not None)
+    )
+
+
+def _any_route(route: Route) -> bytes:
+    """Describe whatever route of ours has the destination."""
+    return _head(route, _ANY)
+
+
+def _head(route: Route, scope: int) -> bytes:
+    family, length = _FAMILIES[route.destination.version], route.destination.prefixlen
+    head = _ROUTE.pack(family, length, 0, 0, _MAIN, PROTOCOL, scope, _UNICAST, 0)
+    return head + attribute(_TO, route.destination.ip.packed)
+
+
+def _has_device(item: object) -> bool:
+    """Say whether what an entry stands on is still there."""
+    return isinstance(item, Entry) and bool(index_of(item.device))
+
+
+def _is_ours(parts: dict[int, bytes]) -> bool:
+    return parts.get(_ORIGIN) == bytes([PROTOCOL])
+
+
+def _address(data: bytes) -> IPAddress:
+    return IPAddress(int.from_bytes(data), 4 if len(data) == 4 else 6)

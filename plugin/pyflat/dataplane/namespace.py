@@ -1,0 +1,74 @@
+"""The network namespace that the bridges of overlays lie in.
+
+No netfilter hook of the host sees what is bridged there: that is a third more round trips
+through a tunnel. It hangs on a path, as ``ip netns`` has it, and so outlives the process.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from pyroute2 import netns
+
+from pyflat.errors import BackendError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_CAP_SYS_ADMIN = 21  # linux/capability.h: to make and to enter a namespace
+
+#: Below ``/proc/sys/net``: frames stay out of the hooks, and bridges without IPv6 of their own.
+_SWITCHES = {
+    "bridge/bridge-nf-call-iptables": "0",
+    "bridge/bridge-nf-call-ip6tables": "0",
+    "bridge/bridge-nf-call-arptables": "0",
+    "ipv6/conf/default/disable_ipv6": "1",
+}
+
+
+def may_enter() -> bool:
+    """Say whether this process may make and enter namespaces."""
+    status = Path("/proc/self/status").read_text()
+    effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))
+    return bool(int(effective.split()[1], 16) >> _CAP_SYS_ADMIN & 1)
+
+
+class Namespace:
+    """A thread that lives in the namespace of a path, which is made if there is none.
+
+    ``fd`` is a descriptor of the namespace, ``home`` one of that of the process. Raises
+    BackendError.
+    """
+
+    def __init__(self, path: Path, sysctl_root: Path) -> None:
+        try:
+            if not os.path.ismount(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                netns.create(str(path))
+            self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            self.home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise BackendError(f"namespace {path}: {error.strerror}") from error
+        self._thread = ThreadPoolExecutor(1, "inside", netns.setns, (self.fd,))
+        self.run(_switch, sysctl_root)
+
+    def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function in the namespace and give what it gives, or raise what it raises.
+
+        The sockets and threads that it makes stay in the namespace.
+        """
+        return self._thread.submit(function, *args, **kwargs).result()
+
+    def close(self) -> None:
+        """Leave the namespace; it stays, with what is in it."""
+        self._thread.shutdown()
+        os.close(self.fd)
+        os.close(self.home)
+
+
+def _switch(root: Path) -> None:
+    for path, value in _SWITCHES.items():
+        if (root / path).exists():
+            (root / path).write_text(value)

@@ -1,0 +1,172 @@
+"""What an overlay has in the kernel beside what every network has. Pure."""
+
+from collections.abc import Iterator
+
+from netaddr import IPAddress, IPNetwork
+
+from pyflat import naming
+from pyflat.dataplane.objects import Bridge, Element, Object, Sysctl
+from pyflat.dataplane.overlay_objects import (
+    Fdb,
+    Flood,
+    Gateway,
+    Neighbour,
+    ProxyNeighbour,
+    Route,
+    Vxlan,
+)
+from pyflat.dataplane.ruleset import listed
+from pyflat.model import Network
+from pyflat.peers import Overlay, Peer, Remote, Tunnel
+from pyflat.state import State
+
+
+def gateway(network: Network, mac: str) -> Iterator[Object]:
+    """Give the interface that bears the gateway addresses, and the bridge behind it."""
+    bridge = Bridge(name=network.bridge, mac=mac, mtu=network.options.mtu, owner=network.id)
+    if not network.inside:
+        yield bridge
+        return
+    yield Bridge(
+        name=network.port_bridge,
+        mac=naming.mac_of_id(network.id),
+        mtu=network.options.mtu,
+        owner=network.id,
+        inside=True,
+    )
+    yield Gateway(
+        name=network.bridge,
+        mac=mac,
+        mtu=network.options.mtu,
+        owner=network.id,
+        port=naming.gateway_port(network.id),
+        bridge=network.port_bridge,
+    )
+
+
+def tunnel(network: Network, mac: str) -> Iterator[Object]:
+    """Give this host's end of the tunnel; ``mac`` is that of the gateway."""
+    overlay, end = _parts(network)
+    name = naming.vxlan(network.id)
+    yield Vxlan(
+        name=name,
+        bridge=network.port_bridge,
+        vni=overlay.vni,
+        underlay=end.device,
+        local=end.address,
+        port=overlay.port,
+        mtu=network.options.mtu,
+        owner=network.id,
+        learning=not overlay.clustered,
+        group=overlay.group,
+        inside=network.inside,
+    )
+    yield from _seal(network, name, mac)
+    if not network.options.icc:
+        yield frames(network, "quiet", name)
+    if overlay.group is None:
+        yield _element("sealed", str(overlay.port), str(overlay.vni))
+    yield _element("clamped", network.bridge)
+    if network.is_direct:
+        yield Sysctl(path=f"ipv4/conf/{network.bridge}/proxy_arp", value="1", device=network.bridge)
+        yield Sysctl(path=f"ipv6/conf/{network.bridge}/proxy_ndp", value="1", device=network.bridge)
+        for family in ("ipv4", "ipv6"):
+            path = f"{family}/neigh/{network.bridge}/proxy_delay"
+            yield Sysctl(path=path, value="0", device=network.bridge)
+
+
+def _seal(network: Network, name: str, mac: str) -> Iterator[Object]:
+    """Keep the gateway out of the tunnel: every host has one of the same address."""
+    overlay, _ = _parts(network)
+    yield frames(network, "anycast" if overlay.clustered else "contained", name, mac)
+    for subnet in network.subnets:
+        if subnet.gateway is not None:
+            address = subnet.gateway.ip
+            word = str(address) if address.version == 4 else f"{int(address):#034x}"
+            yield frames(network, f"gateway{address.version}", name, word)
+
+
+def peer(state: State, record: Peer) -> Iterator[Object]:
+    """Give what another host's being there takes."""
+    for identifier in state.ids("vni", str(record.vni)):
+        network = state.require(Network, identifier)
+        overlay, end = _parts(network)
+        if overlay.group is None:
+            words = (str(record.vtep), str(overlay.port), str(overlay.vni))
+            yield _element(f"vtep{record.vtep.version}", *words)
+        if _is_near(network, record.vtep):
+            yield _neighbouring(network, end, IPNetwork(record.vtep))
+            for block in record.blocks:
+                yield from _routed(network, end, block, record.vtep)
+        if overlay.group is None and not (network.is_direct and _is_near(network, record.vtep)):
+            yield Flood(device=naming.vxlan(network.id), vtep=record.vtep, inside=network.inside)
+
+
+def remote(state: State, record: Remote) -> Iterator[Object]:
+    """Give where an endpoint of another host is."""
+    for identifier in state.ids("vni", str(record.vni)):
+        network = state.require(Network, identifier)
+        _, end = _parts(network)
+        device, inside = naming.vxlan(network.id), network.inside
+        near = _is_near(network, record.vtep)
+        routed = {a for a in record.addresses if near and a.version == record.vtep.version}
+        for address in routed:
+            if not _has_blocks(network, address):
+                yield from _routed(network, end, IPNetwork(address), record.vtep)
+            if network.is_direct and address.version == 6:
+                yield ProxyNeighbour(device=network.bridge, address=address)
+        tunnelled = set(record.addresses) - (routed if network.is_direct else set())
+        for address in tunnelled:
+            yield Neighbour(
+                device=network.port_bridge, address=address, mac=record.mac, inside=inside
+            )
+        if tunnelled or not record.addresses:
+            yield Fdb(device=device, mac=record.mac, vtep=record.vtep, inside=inside)
+
+
+def _routed(network: Network, end: Tunnel, block: IPNetwork, vtep: IPAddress) -> Iterator[Object]:
+    """Have this host reach a part of the network past the tunnel, and its containers if direct.
+
+    From the gateway's address no answer would come back: there is one on every host.
+    """
+    if block.version != vtep.version:
+        return
+    yield Route(destination=block, device=end.device, via=vtep, source=end.address)
+    if network.is_direct:
+        yield _neighbouring(network, end, block)
+        for subnet in network.subnets:
+            if subnet.cidr.version == block.version:
+                yield _element(f"fellow{block.version}", listed(subnet.cidr), listed(block))
+
+
+def _neighbouring(network: Network, end: Tunnel, block: IPNetwork) -> Element:
+    words = (end.device, network.bridge, listed(block))
+    return _element(f"neighbouring{block.version}", *words)
+
+
+def _has_blocks(network: Network, address: IPAddress) -> bool:
+    """Say whether a host has the whole block that an address is of: those of our pools are so."""
+    subnet = network.subnet_of(address)
+    return subnet is not None and bool(subnet.space)
+
+
+def frames(network: Network, name: str, *match: str) -> Element:
+    """Give an element of the table that sees the frames of a network's bridge."""
+    return Element(family="inside" if network.inside else "bridge", name=name, match=match)
+
+
+def _is_near(network: Network, vtep: IPAddress) -> bool:
+    """Say whether no router lies between this host and another, and what is where is known."""
+    overlay, end = _parts(network)
+    return overlay.clustered and not network.internal and vtep in end.segment
+
+
+def _parts(network: Network) -> tuple[Overlay, Tunnel]:
+    overlay, end = network.options.overlay, network.tunnel
+    assert overlay is not None, "only an overlay has peers"
+    assert end is not None, "an overlay is made with its tunnel"
+    return overlay, end
+
+
+def _element(name: str, *match: str) -> Element:
+    return Element(family="inet", name=name, match=match)

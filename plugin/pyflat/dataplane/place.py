@@ -1,0 +1,52 @@
+"""The parts that work in one network namespace."""
+
+from collections.abc import Iterable
+
+from pyflat.dataplane.entries import Entries, Entry
+from pyflat.dataplane.netlink import Links
+from pyflat.dataplane.nftables import Nftables
+from pyflat.dataplane.objects import Element, Object, Table
+
+
+def is_inside(item: Object) -> bool:
+    """Say whether an object lies in the namespace of overlays."""
+    if isinstance(item, Table | Element):
+        return item.family == "inside"
+    return bool(getattr(item, "inside", False))
+
+
+def is_firewall(item: Object) -> bool:
+    """Say whether an object is made in a transaction of nftables."""
+    return isinstance(item, Table | Element)
+
+
+def is_entry(item: Object) -> bool:
+    """Say whether an object is an entry, of which many are made at once."""
+    return isinstance(item, Entry)
+
+
+class Place:
+    """Links, entries and tables of the namespace of the thread that makes this object.
+
+    To be called by one thread at a time. ``home`` is a descriptor of the host's namespace if
+    this is another. Raises StartupError where libnftables is missing.
+    """
+
+    def __init__(self, mark: int, families: Iterable[str], home: int | None = None) -> None:
+        self.links = Links(home)
+        self.entries = Entries(inside=home is not None)
+        self.tables = Nftables(mark, families)
+
+    def observe(self) -> set[Object]:
+        """Read all objects of ours that are here."""
+        return {*self.links.observe(), *self.entries.observe(), *self.tables.observe()}
+
+    def remains(self) -> set[Object]:
+        """Read what a plugin of an earlier time has left: links, addresses and elements."""
+        return {*self.links.observe(), *self.tables.elements()}
+
+    def close(self) -> None:
+        """Finish what is pending and let go of everything; what was made stays."""
+        self.links.close()
+        self.entries.close()
+        self.tables.close()

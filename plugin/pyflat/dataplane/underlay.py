@@ -1,0 +1,76 @@
+"""Where a tunnel of this host begins: the device and the address that packets to others have."""
+
+import socket
+import struct
+from collections.abc import Iterable
+
+from netaddr import IPAddress, IPNetwork
+
+from pyflat.dataplane.links import AddressInfo, find_link, list_addresses
+from pyflat.dataplane.raw import attribute, attributes, receive, request
+from pyflat.errors import BackendError, InvalidRequest
+from pyflat.peers import Tunnel
+
+# linux/rtnetlink.h
+_GET_ROUTE = 26
+_ROUTE = struct.Struct("=BBBBBBBBI")
+_TO, _OUT, _SOURCE = 1, 4, 7
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+
+
+def find_tunnel(device: str, towards: Iterable[IPAddress]) -> Tunnel:
+    """Find this host's end of a tunnel to the given addresses.
+
+    ``device`` names its interface; "" takes that of the route to the first of the addresses
+    that is another host's. Raises InvalidRequest where there is no such interface, address or
+    route.
+    """
+    addresses = list_addresses()
+    own = {info.address.ip for info in addresses}
+    others = [address for address in towards if address not in own]
+    if device:
+        return _tunnel(device, _first(device, addresses, others))
+    for other in others:
+        index, source = _route_to(other)
+        name = socket.if_indextoname(index)
+        if name != "lo":
+            found = (info for info in addresses if info.address.ip == source)
+            return _tunnel(name, next(found, None))
+    raise InvalidRequest("the underlay is not known: say underlay=INTERFACE")
+
+
+def _first(
+    device: str, addresses: Iterable[AddressInfo], others: list[IPAddress]
+) -> AddressInfo | None:
+    """Give the device's first address, of the others' family if they are known."""
+    try:
+        index = socket.if_nametoindex(device)
+    except OSError as error:
+        raise InvalidRequest(f"option underlay={device!r}: there is no such interface") from error
+    wanted = others[0].version if others else None
+    own = [info for info in addresses if info.index == index]
+    fitting = [info for info in own if wanted in {None, info.address.version}]
+    return min(fitting, key=lambda info: info.address.version, default=None)
+
+
+def _tunnel(device: str, info: AddressInfo | None) -> Tunnel:
+    link = find_link(device)
+    if info is None or link is None:
+        raise InvalidRequest(f"underlay {device}: it has no address that others could reach")
+    address = info.address
+    segment = IPNetwork(f"{address.ip}/{address.prefixlen}").cidr
+    return Tunnel(device=device, address=address.ip, segment=segment, mtu=link.mtu)
+
+
+def _route_to(address: IPAddress) -> tuple[int, IPAddress]:
+    """Ask for the device, by its index, and the source address of the route to an address."""
+    length = 32 if address.version == 4 else 128
+    body = _ROUTE.pack(_FAMILIES[address.version], length, 0, 0, 0, 0, 0, 0, 0)
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as link:
+            request(link, _GET_ROUTE, 0, body + attribute(_TO, address.packed))
+            parts = dict(attributes(receive(link)[_ROUTE.size :]))
+    except OSError as error:
+        raise BackendError(f"no route to {address}: {error.strerror}") from error
+    source = IPAddress(int.from_bytes(parts[_SOURCE]), address.version)
+    return int.from_bytes(parts[_OUT], "little"), source
