@@ -1,26 +1,29 @@
 """This host, as its overlays see it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
+from typing import TypeAlias
 
 from netaddr import IPAddress
 
 from pyflat.dataplane.kernel import Kernel
 from pyflat.peers import Overlay, Tunnel
 
+Addresses: TypeAlias = Callable[[], tuple[IPAddress, ...]]
+
 
 class Site:
     """Implements ``pyflat.driver.overlays.Site``.
 
-    ``cluster`` are the addresses where hosts agree on overlays, if they do.
+    ``cluster`` gives the addresses where hosts agree on overlays, if they do.
     """
 
-    def __init__(self, kernel: Kernel, cluster: Iterable[IPAddress] = ()) -> None:
+    def __init__(self, kernel: Kernel, cluster: Addresses | None = None) -> None:
         self._kernel = kernel
-        self._cluster = tuple(cluster)
+        self._cluster = cluster
 
     def clustered(self) -> bool:
         """See ``Site.clustered``."""
-        return bool(self._cluster)
+        return self._cluster is not None
 
     def may_be_inside(self) -> bool:
         """See ``Site.may_be_inside``."""
@@ -29,4 +32,5 @@ class Site:
     def tunnel(self, overlay: Overlay) -> Tunnel:
         """See ``Site.tunnel``."""
         group = (overlay.group,) if overlay.group else ()
-        return self._kernel.tunnel(overlay.underlay, overlay.peers or group or self._cluster)
+        cluster = self._cluster() if self._cluster else ()
+        return self._kernel.tunnel(overlay.underlay, overlay.peers or group or cluster)

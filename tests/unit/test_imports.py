@@ -34,7 +34,8 @@ ALLOWED: dict[str, set[str]] = {
     "pyflat.deadline": set(),
     "pyflat.app": {
         *("pyflat.api", "pyflat.dataplane", "pyflat.deadline", "pyflat.docker_api"),
-        *("pyflat.engine", "pyflat.folder", "pyflat.rebuild", "pyflat.report"),
+        *("pyflat.engine", "pyflat.folder", "pyflat.overlay", "pyflat.rebuild"),
+        "pyflat.report",
         *("pyflat.settings", "pyflat.site", "pyflat.store"),
     },
     "pyflat.docker_api": set(),

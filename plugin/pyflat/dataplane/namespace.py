@@ -19,12 +19,14 @@ T = TypeVar("T")
 
 _CAP_SYS_ADMIN = 21  # linux/capability.h: to make and to enter a namespace
 
-#: Below ``/proc/sys/net``: frames stay out of the hooks, and bridges without IPv6 of their own.
+#: Below ``/proc/sys/net``: frames stay out of the hooks, and bridges without addresses (they have
+#: IPv6 all the same, or would have no neighbours to answer for).
 _SWITCHES = {
     "bridge/bridge-nf-call-iptables": "0",
     "bridge/bridge-nf-call-ip6tables": "0",
     "bridge/bridge-nf-call-arptables": "0",
-    "ipv6/conf/default/disable_ipv6": "1",
+    "ipv6/conf/default/accept_ra": "0",
+    "ipv6/conf/default/addr_gen_mode": "1",
 }
 
 
