@@ -30,6 +30,7 @@ from dockerbench import (
     growth,
     lifecycle,
     maps,
+    overlay,
     ports,
     process,
     publish,
@@ -53,6 +54,7 @@ CASES: dict[str, Callable[[Run], Outcome]] = {
     "process": process.run,
     "recovery": recovery.run,
     "maps": maps.run,
+    "overlay": overlay.run,
 }
 
 
