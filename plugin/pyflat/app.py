@@ -113,8 +113,7 @@ def _join(settings: Settings, access: Access, addresses: Addresses, engine: Engi
     from pyflat.overlay.etcd import Etcd
 
     own = identity(settings.state_dir)
-    announce = lambda vni, address, mac: None  # noqa: E731
-    Cluster(Etcd(access), addresses, settings.host, own, engine, announce).start()
+    Cluster(Etcd(access), addresses, settings.host, own, engine, engine.announce).start()
 
 
 def _kernel(settings: Settings) -> LinuxKernel:
