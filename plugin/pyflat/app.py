@@ -18,6 +18,7 @@ from pyflat.errors import StartupError
 from pyflat.folder import alone, identity, last_alive, lock_for_worker
 from pyflat.model import Network
 from pyflat.overlay.access import Access, Addresses, read_access
+from pyflat.overlay.roster import Rosters
 from pyflat.rebuild import rebuild
 from pyflat.report.http import add_reports
 from pyflat.settings import Settings
@@ -58,6 +59,7 @@ def create_app(settings: Settings) -> Flask:
     if any(engine.state.all(Network)) and docker_api.started() > away:
         log.warning("%s", _LATE)
     watch.start()
+    Rosters(engine).start()
     if access is not None and addresses is not None:
         _join(settings, access, addresses, engine)
     app = create_http(engine, settings.pools)
