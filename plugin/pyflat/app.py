@@ -18,6 +18,7 @@ from pyflat.errors import StartupError
 from pyflat.folder import alone, identity, last_alive, lock_for_worker
 from pyflat.model import Network
 from pyflat.overlay.access import Access, Addresses, read_access
+from pyflat.overlay.probe import Probe
 from pyflat.overlay.roster import Rosters
 from pyflat.rebuild import rebuild
 from pyflat.report.http import add_reports
@@ -60,6 +61,7 @@ def create_app(settings: Settings) -> Flask:
         log.warning("%s", _LATE)
     watch.start()
     Rosters(engine).start()
+    Probe(engine).start()
     if access is not None and addresses is not None:
         _join(settings, access, addresses, engine)
     app = create_http(engine, settings.pools)

@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "pyflat.driver": {"pyflat.ipam"},
     "pyflat.ipam": set(),
     "pyflat.dataplane": set(),
-    "pyflat.overlay": set(),
+    "pyflat.overlay": {"pyflat.dataplane.path"},
     "pyflat.store": set(),
     "pyflat.engine": {
         *("pyflat.store", "pyflat.dataplane", "pyflat.driver.endpoints", "pyflat.site"),

@@ -6,6 +6,7 @@ import struct
 
 from netaddr import IPAddress
 
+from pyflat.dataplane.checksum import checksum
 from pyflat.errors import BackendError
 
 _ARP, _IPV6 = 0x0806, 0x86DD
@@ -48,7 +49,7 @@ def _advertisement(address: IPAddress, mac: bytes) -> bytes:
     target = address.packed + struct.pack("!BB", _TARGET_MAC, 1) + mac
     body = struct.pack("!BBHI", _ADVERTISEMENT, 0, 0, _OVERRIDE) + target
     pseudo = address.packed + _ALL_NODES.packed + struct.pack("!II", len(body), _ICMPV6)
-    checked = body[:2] + struct.pack("!H", _checksum(pseudo + body)) + body[4:]
+    checked = body[:2] + checksum(pseudo + body) + body[4:]
     # The hop limit shows that no router has passed it on.
     head = struct.pack("!IHBB", 6 << 28, len(body), _ICMPV6, 255)
     frame = head + address.packed + _ALL_NODES.packed + checked
@@ -57,10 +58,3 @@ def _advertisement(address: IPAddress, mac: bytes) -> bytes:
 
 def _ethernet(destination: bytes, source: bytes, kind: int) -> bytes:
     return destination + source + struct.pack("!H", kind)
-
-
-def _checksum(data: bytes) -> int:
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF

@@ -1,16 +1,15 @@
 """Hosts of an overlay that are listed in a file (``peers=@FILE``), which is followed."""
 
 import logging
-import threading
-import time
 from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from netaddr import AddrFormatError, IPAddress
 
-from pyflat.errors import PyflatError
-from pyflat.model import Key, Network
+from pyflat.model import Network
+from pyflat.overlay import rounds
+from pyflat.overlay.rounds import Rounds
 from pyflat.peers import Peer
 from pyflat.state import State
 
@@ -22,18 +21,11 @@ INTERVAL = 1.0
 T = TypeVar("T")
 
 
-class Engine(Protocol):
-    """The one that carries changes out, and tells of each commit."""
-
-    @property
-    def state(self) -> State:
-        """The present State."""
+class Engine(rounds.Engine, Protocol):
+    """The one that carries changes out."""
 
     def learn(self, change: Callable[[State], tuple[State, T]]) -> T:
         """Take up what is so elsewhere, and give what the change gives beside the new State."""
-
-    def subscribe(self, follower: Callable[[State, Set[Key]], None]) -> None:
-        """Have a follower told of every commit from now on."""
 
 
 def read_roster(text: str) -> tuple[set[IPAddress], list[int]]:
@@ -75,7 +67,7 @@ def settle_roster(state: State, identifier: str, addresses: Set[IPAddress]) -> S
 
 
 class Rosters:
-    """A thread that follows the files of this host's overlays, as long as there are any.
+    """Follows the files of this host's overlays.
 
     A file that is gone, or cannot be read, leaves what is known as it is.
     """
@@ -83,35 +75,15 @@ class Rosters:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._problems: dict[str, str] = {}
-        self._running = threading.Event()
-        engine.subscribe(self._follow)
+        self._rounds = Rounds(engine, self._look_at, interval=INTERVAL, concerned=_is_listed)
 
     def start(self) -> None:
         """Begin with what State has; the engine must have read it."""
-        if not self._running.is_set() and self._networks():
-            self._running.set()
-            threading.Thread(target=self._run, name="rosters", daemon=True).start()
+        self._rounds.start()
 
-    def _follow(self, _: State, touched: Set[Key]) -> None:
-        if any(kind == Network.kind for kind, _ in touched):
-            self.start()
-
-    def _networks(self) -> list[Network]:
-        state = self._engine.state
-        networks = (state.require(Network, identifier) for identifier in state.ids("overlays"))
-        return [n for n in networks if n.options.overlay and n.options.overlay.roster]
-
-    def _run(self) -> None:
-        while networks := self._networks():
-            for network in networks:
-                try:
-                    self._look(network)
-                except PyflatError as error:
-                    log.warning("hosts of network %s are not followed: %s", network.id[:12], error)
-            time.sleep(INTERVAL)
-        self._problems.clear()
-        self._running.clear()
-        self.start()  # if one has come since the last look
+    def _look_at(self, networks: list[Network]) -> None:
+        for network in networks:
+            self._look(network)
 
     def _look(self, network: Network) -> None:
         assert network.options.overlay is not None
@@ -133,3 +105,7 @@ class Rosters:
         if problem and self._problems.get(network.id) != problem:
             log.warning("%s", problem)
         self._problems[network.id] = problem
+
+
+def _is_listed(network: Network) -> bool:
+    return network.options.overlay is not None and bool(network.options.overlay.roster)
