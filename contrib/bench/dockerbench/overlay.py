@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 
 from dockerbench import pairs, peers, sides
 from dockerbench.pairs import Pair
-from dockerbench.peers import OURS, OURS_AGAIN, again
+from dockerbench.peers import OURS, OURS_AGAIN, SWARM, again
 from dockerbench.places import PACKAGES, rate, stream
 from dockerbench.results import Line, Outcome, Samples
 from dockerbench.rounds import Run, Variant
 from dockerlab import Lab, packages
 from dockerlab.host import Host
 
-SWARM, HOSTS, DIRECT = "swarm", f"{OURS}, host's namespace", f"{OURS}, direct"
+HOSTS, DIRECT = f"{OURS}, host's namespace", f"{OURS}, direct"
 CONNECTS, TRIPS = "connects", "trips"
 STREAM, PLAIN = "stream", "stream, no tunnel offload"
 NAMES = {CONNECTS: "connects", TRIPS: "round trips"}
@@ -53,17 +53,16 @@ def run(run: Run) -> Outcome:
 
 
 def _pairs(run: Run, lab: Lab) -> dict[str, Pair]:
-    assert lab.etcd is not None
-    lab.etcd.start()
+    sides.start_etcd(lab)
     first, second, third, fourth, fifth, sixth = lab.hosts
     theirs, ours = sides.swarm(run, (first, second)), sides.pyflat(run, (third, fourth))
     for host in (fifth, sixth):
         host.pyflat.args += ["--namespace", ""]
     hosts = sides.pyflat(run, (fifth, sixth))
-    theirs.share("net", "10.70.0.0/24")
-    ours.share("net", "10.70.0.0/24", vni="70")
-    ours.share("direct", "10.71.0.0/24", vni="71", direct="true")
-    hosts.share("net", "10.70.0.0/24", vni="72")
+    theirs.share("net", "10.70.0.0/24", 0)
+    ours.share("net", "10.70.0.0/24", 70)
+    ours.share("direct", "10.71.0.0/24", 71, direct="true")
+    hosts.share("net", "10.70.0.0/24", 72)
     swarm = pairs.across(theirs, "net", "10.70.0.10", "10.70.0.20")
     inside = pairs.across(ours, "net", "10.70.0.10", "10.70.0.20")
     return {
