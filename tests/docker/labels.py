@@ -27,9 +27,9 @@ def modes(ipv4: str, ipv6: str | None = None) -> tuple[str, ...]:
 
 
 @contextmanager
-def ways_in(lab: Lab, *subnets: str) -> Iterator[None]:
-    """The outside machine has routes to the subnets of h1's networks."""
-    host = lab.host("h1")
+def ways_in(lab: Lab, *subnets: str, by: str = "h1") -> Iterator[None]:
+    """The outside machine has routes to subnets by way of a host."""
+    host = lab.host(by)
     ways = [(subnet, host.address6 if ":" in subnet else host.address4) for subnet in subnets]
     for subnet, via in ways:
         lab.outside.run("ip", "route", "add", subnet, "via", via, check=True)
