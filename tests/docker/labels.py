@@ -1,6 +1,6 @@
 """Docker's labels for networks, and what it takes to see their meaning from outside."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -45,6 +45,17 @@ def reached(place: Place, *addresses: str, port: int = 80) -> list[str]:
     with ThreadPoolExecutor(len(addresses)) as pool:
         answers = pool.map(lambda address: _answers(place, address, port), addresses)
         return [one for one, answer in zip(addresses, answers, strict=True) if answer]
+
+
+def leaks(closed: Mapping[str, tuple[Place, Iterable[str]]]) -> list[str]:
+    """Who reaches an address that is closed to him; ``closed`` has all who try, by name."""
+    with ThreadPoolExecutor(len(closed)) as pool:
+        found = pool.map(lambda target: reached(target[0], *target[1]), closed.values())
+        return [
+            f"{place} reaches {address}"
+            for place, addresses in zip(closed, found, strict=True)
+            for address in addresses
+        ]
 
 
 def _answers(place: Place, address: str, port: int) -> bool:

@@ -71,6 +71,14 @@ class Overlay:
         """A server's address of a family."""
         return self._addresses[web.name, version]
 
+    def inside(self) -> list[str]:
+        """All addresses."""
+        return list(self._addresses.values())
+
+    def others(self, web: Container) -> list[str]:
+        """The addresses of all servers but one."""
+        return [address for (name, _), address in self._addresses.items() if name != web.name]
+
     def ways(self) -> Iterator[Way]:
         """From each server to each other one, by its address."""
         for (one, other), version in product(permutations(self.webs, 2), (4, 6)):

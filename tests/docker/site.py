@@ -2,11 +2,10 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from tests.docker.client import Docker
-from tests.docker.labels import reached, ways_in
+from tests.docker.labels import leaks, ways_in
 from tests.docker.plugin import answers
 from tests.docker.reach import INTERNET, Answer, Place, answering
 from tests.docker.ways import Way, astray, walk
@@ -63,13 +62,8 @@ class Site:
             "Docker's": (self.stranger, (web[0], other[0])),
             "outside": (self.lab.outside, (*web, *other)),
         }
-        with ways_in(self.lab, BLUE, BLUE6, GREEN, GREEN6), ThreadPoolExecutor() as pool:
-            found = pool.map(lambda target: reached(target[0], *target[1]), closed.values())
-            return [
-                f"{place} reaches {address}"
-                for place, addresses in zip(closed, found, strict=True)
-                for address in addresses
-            ]
+        with ways_in(self.lab, BLUE, BLUE6, GREEN, GREEN6):
+            return leaks(closed)
 
     def dockers_changes(self) -> dict[str, Answer | None]:
         """What Docker's own network answers otherwise than before pyflat was started."""

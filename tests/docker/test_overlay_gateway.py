@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import pytest
 from tests.docker.capture import captured
 from tests.docker.client import Container, Docker
-from tests.docker.labels import reached, ways_in
+from tests.docker.labels import leaks, reached, ways_in
 from tests.docker.overlays import (
     GATEWAY,
     PORT,
@@ -82,14 +82,15 @@ def test_what_is_not_published_is_closed_to_the_outside_and_to_other_networks(
     blue: Overlay, trio: Lab
 ) -> None:
     parallel.each(_add_strangers, blue.dockers)
-    inside = [blue.address(web, version) for web in blue.webs for version in (4, 6)]
+    inside = blue.inside()
     for host in trio.hosts:
         with ways_in(trio, SUBNET, SUBNET6, by=host.name):
             assert reached(trio.outside, *inside) == []
-    strangers = [(docker, name) for docker in blue.dockers for name in ("single", "spanning")]
-    with ThreadPoolExecutor(len(strangers)) as pool:
-        found = pool.map(lambda one: reached(Container(*one), *inside), strangers)
-        assert list(found) == [[]] * len(strangers)
+    strangers = product(blue.dockers, ("single", "spanning"))
+    places = {
+        f"{name} of {docker.host.name}": Container(docker, name) for docker, name in strangers
+    }
+    assert leaks({name: (place, inside) for name, place in places.items()}) == []
 
 
 def _add_strangers(docker: Docker) -> None:
@@ -104,15 +105,13 @@ def _add_strangers(docker: Docker) -> None:
 def test_the_gateway_is_neither_asked_nor_heard_through_the_tunnel(
     blue: Overlay, trio: Lab
 ) -> None:
-    others = [blue.address(web, version) for web in blue.webs for version in (4, 6)]
     with captured(trio.switch, "br0", "udp", "dst", "port", "4789") as capture:
         for web in blue.webs:
             web.run("ip", "neigh", "flush", "dev", "eth0")
             assert all(pings(web, gateway) for gateway in GATEWAY.values())
-            # From its gateway's address, which others would learn, and no answer would come to.
-            assert [a for a in others if pings(web.docker.host, a, wait=1)] == [
-                blue.address(web, version) for version in (4, 6)
-            ]
+        # From the gateway's address: others would learn it, and no answer could come.
+        hosts = {web.name: (web.docker.host, blue.others(web)) for web in blue.webs}
+        assert leaks(hosts) == []
         assert blue.wrong() == {}
         time.sleep(0.1)
     assert capture.of(f"vni {VNI}")

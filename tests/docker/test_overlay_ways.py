@@ -1,7 +1,10 @@
 """How hosts of an overlay find each other, and how large its packets are."""
 
 import re
+import sys
+import time
 from itertools import permutations, product
+from pathlib import Path
 
 import pytest
 from tests.docker.capture import Capture, captured
@@ -13,6 +16,9 @@ from tests.docker.stream import SIZE, exchanged
 
 from dockerlab import Lab
 
+FRAMES = Path(__file__).with_name("frames.py")
+#: Addresses in the overlay that nobody has.
+STRANGE = {4: "10.42.99.99", 6: "fd42::99:99"}
 GROUPS = {4: "239.1.1.42", 6: "ff05::42"}
 #: Of an underlay of 1500, by its family.
 ROOM = {4: 1450, 6: 1430}
@@ -84,3 +90,23 @@ def test_streams_pass_between_hosts_and_from_outside_by_a_published_port(
         assert exchanged(one, other, address, 9000, listen=9000) == [SIZE, SIZE]
         address = own_address(host, version)
         assert exchanged(one, trio.outside, address, 9001, listen=9000) == [SIZE, SIZE]
+
+
+@pytest.mark.engine("28.5")
+@pytest.mark.parametrize("version", [4, 6])
+def test_what_a_stranger_sends_into_the_tunnel_is_not_heard(
+    dockers: list[Docker], trio: Lab, version: int
+) -> None:
+    """One of the hosts that does the same is."""
+    blue = Overlay(dockers, *over(trio, version))
+    for web, host in zip(blue.webs, trio.hosts, strict=True):
+        mac = web.on("blue")["MacAddress"]
+        end = (own_address(host, version), "4789", str(VNI), mac)
+        line = f"udp {STRANGE[version]} 9 {blue.address(web, version)} 9\n"
+        fellow = next(other for other in trio.hosts if other is not host)
+        with captured(web, "eth0", "udp", "port", "9") as capture:
+            for place in (trio.outside, fellow, trio.outside):
+                sent = place.run(sys.executable, str(FRAMES), *end, input=line)
+                assert sent.returncode == 0, sent.stderr
+            time.sleep(0.2)
+        assert len(capture.of(STRANGE[version])) == 1
