@@ -15,6 +15,7 @@ from tests.docker.overlays import VNI, Overlay, amiss, over, own_address
 from tests.docker.stream import SIZE, exchanged
 
 from dockerlab import Lab
+from dockerlab.traces import Inside
 
 FRAMES = Path(__file__).with_name("frames.py")
 #: Addresses in the overlay that nobody has.
@@ -40,6 +41,7 @@ def test_every_pair_of_containers_talks(
         assert blue.silent() == []
         assert blue.wrong() == {}
     assert amiss(trio) == {}
+    assert [Inside(host).exists() for host in trio.hosts] == [True, True, False]
     own = [own_address(host, version) for host in trio.hosts]
     assert _sent(capture) - set(product(own, GROUPS.values())) == set(permutations(own, 2))
 
