@@ -18,6 +18,8 @@ from pyflat.errors import StartupError
 from pyflat.folder import alone, identity, last_alive, lock_for_worker
 from pyflat.model import Network
 from pyflat.overlay.access import Access, Addresses, read_access
+from pyflat.overlay.probe import Probe
+from pyflat.overlay.roster import Rosters
 from pyflat.rebuild import rebuild
 from pyflat.report.http import add_reports
 from pyflat.settings import Settings
@@ -58,6 +60,8 @@ def create_app(settings: Settings) -> Flask:
     if any(engine.state.all(Network)) and docker_api.started() > away:
         log.warning("%s", _LATE)
     watch.start()
+    Rosters(engine).start()
+    Probe(engine).start()
     if access is not None and addresses is not None:
         _join(settings, access, addresses, engine)
     app = create_http(engine, settings.pools)
@@ -113,8 +117,7 @@ def _join(settings: Settings, access: Access, addresses: Addresses, engine: Engi
     from pyflat.overlay.etcd import Etcd
 
     own = identity(settings.state_dir)
-    announce = lambda vni, address, mac: None  # noqa: E731
-    Cluster(Etcd(access), addresses, settings.host, own, engine, announce).start()
+    Cluster(Etcd(access), addresses, settings.host, own, engine, engine.announce).start()
 
 
 def _kernel(settings: Settings) -> LinuxKernel:

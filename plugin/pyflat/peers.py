@@ -12,6 +12,10 @@ from netaddr import IPAddress, IPNetwork
 #: VNIs are 24 bits (RFC 7348, section 5); 0 stands for one that is to be drawn.
 MAX_VNI = (1 << 24) - 1
 
+#: Bytes that the tunnel adds to a packet, by the family of the underlay: inner Ethernet, VXLAN,
+#: UDP and IP headers (RFC 7348, section 5).
+OVERHEAD = {4: 14 + 8 + 8 + 20, 6: 14 + 8 + 8 + 40}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlay:

@@ -6,14 +6,10 @@ from typing import Protocol
 
 from pyflat.errors import Conflict, InvalidRequest
 from pyflat.model import Network
-from pyflat.peers import Overlay, Peer, Remote, Tunnel
+from pyflat.peers import OVERHEAD, Overlay, Peer, Remote, Tunnel
 from pyflat.state import State
 
 MTU = "com.docker.network.driver.mtu"
-
-#: Bytes that the tunnel adds to a packet, by the family of the underlay: inner Ethernet, VXLAN,
-#: UDP and IP headers (RFC 7348, section 5).
-OVERHEAD = {4: 14 + 8 + 8 + 20, 6: 14 + 8 + 8 + 40}
 
 
 class Site(Protocol):
