@@ -21,10 +21,10 @@ from pyflat.state import State
 class Heard:
     """What follows from news beside the new State.
 
-    ``moves`` are addresses that are now behind another MAC, with their VNI; ``new`` the VNIs of
-    hosts whose endpoints are not known yet; ``winners`` the endpoints, with their VNI, that have
-    an address of others: when they go, the others are to be looked for; ``clashes`` what an
-    administrator has to know.
+    ``moves`` are addresses that containers here may know another MAC of, with their VNI; ``new``
+    the VNIs of hosts whose endpoints are not known yet; ``winners`` the endpoints, with their
+    VNI, that have an address of others: when they go, the others are to be looked for;
+    ``clashes`` what an administrator has to know.
     """
 
     moves: list[tuple[int, IPAddress, str]] = field(default_factory=list)
@@ -61,7 +61,6 @@ def settle(
     An endpoint that is missing is gone if its host is there to have said so. Once all is read,
     the time of the hosts that are missing begins anew: they may be as late as this one.
     """
-    before = state
     state, heard = hear(state, own=own, changed=found, now=now)
     places = {place for key in found if (place := place_of(key))}
     for vni in clustered_vnis(state) if vnis is None else vnis:
@@ -75,8 +74,6 @@ def settle(
             if not told and (vni, "hosts", host) in places:
                 state = state.drop(Remote, identifier)
     heard.new.clear()
-    # Of an address that was not known, nobody here has heard another MAC.
-    heard.moves = [m for m in heard.moves if any(before.ids("remote", str(m[0]), str(m[1])))]
     return state, heard
 
 
@@ -137,7 +134,7 @@ def _hear_endpoint(
         heard.winners[identifier] = vni
         state = state.drop(Remote, rival.id)
     old = state.get(Remote, identifier)
-    if old is None or old.mac != remote.mac:
+    if (old is None or old.mac != remote.mac) and _has_containers(state, vni):
         heard.moves += [(vni, address, remote.mac) for address in remote.addresses]
     return state.put(remote)
 
@@ -147,6 +144,11 @@ def _withdraw(state: State, vni: int, identifier: str) -> State:
     peer = state.get(Peer, f"{vni}|{known.host}") if known else None
     # A host that went in the same moment has not said so: somebody has emptied the store.
     return state.drop(Remote, identifier) if peer and not peer.expired else state
+
+
+def _has_containers(state: State, vni: int) -> bool:
+    endpoints = (e for network in state.ids("vni", str(vni)) for e in state.ids("network", network))
+    return any(state.require(Endpoint, endpoint).sandbox for endpoint in endpoints)
 
 
 def _here(state: State, remote: Remote) -> Iterator[Endpoint]:
