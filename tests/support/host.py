@@ -16,6 +16,7 @@ from pyflat.engine import Engine
 from pyflat.errors import PyflatError
 from pyflat.model import Record
 from pyflat.settings import Settings
+from pyflat.site import Addresses
 from pyflat.state import Index, State
 from pyflat.store.base import Store
 from pyflat.store.memory import MemoryStore
@@ -50,10 +51,17 @@ def send(engine: Engine, call: Call) -> dict[str, Any]:
 class Host:
     """Takes requests as the HTTP side does, and plays the containers' part beside them."""
 
-    def __init__(self, *calls: Call, kernel: FakeKernel | None = None, store: Store | None = None):
+    def __init__(
+        self,
+        *calls: Call,
+        kernel: FakeKernel | None = None,
+        store: Store | None = None,
+        cluster: Addresses | None = None,
+    ) -> None:
         self.kernel = kernel or FakeKernel(ETH0)
         self.store = store or MemoryStore()
-        self.engine = Engine(self.store, self.kernel)
+        self._cluster = cluster
+        self.engine = Engine(self.store, self.kernel, cluster)
         self.engine.start()
         self.send_all(calls)
 
@@ -86,7 +94,7 @@ class Host:
     def restart(self) -> None:
         """End the process where it stands and start another on the same store and kernel."""
         self.kernel.end_process()
-        self.engine = Engine(self.store, self.kernel)
+        self.engine = Engine(self.store, self.kernel, self._cluster)
         self.engine.start()
 
     @property

@@ -60,12 +60,17 @@ def delete_endpoint(state: State, identifier: str) -> State:
 
 
 def join(state: State, *, identifier: str, sandbox: str, now: float) -> State:
-    """Note the container's namespace. Raises NotFound for an unknown endpoint."""
+    """Note the container's namespace; in a cluster, nobody else has its addresses then.
+
+    Raises NotFound for an unknown endpoint.
+    """
     endpoint = state.require(Endpoint, identifier)
     if endpoint.sandbox == sandbox:
         return state
-    generation = _generation(state, endpoint, now)
-    return state.put(replace(endpoint, sandbox=sandbox, since=now, generation=generation))
+    network = state.require(Network, endpoint.network)
+    if network.is_clustered:
+        state, endpoint = _supersede(state, network, endpoint, now)
+    return state.put(replace(endpoint, sandbox=sandbox, since=now))
 
 
 def leave(state: State, *, identifier: str, now: float) -> State:
@@ -117,18 +122,21 @@ def is_held(state: State, pool: str, address: IPAddress) -> bool:
     return any(any(state.ids("address", network, str(address))) for network in networks)
 
 
-def _generation(state: State, endpoint: Endpoint, now: float) -> int:
-    """Give a number above that of whoever had one of the addresses, here or on another host.
+def _supersede(
+    state: State, network: Network, endpoint: Endpoint, now: float
+) -> tuple[State, Endpoint]:
+    """Have an endpoint take its addresses from those of other hosts that are known to have them.
 
-    The clock, in milliseconds, is above those that were not heard of.
+    Its generation is above theirs, and by the clock, in milliseconds, above those not heard of.
     """
-    network = state.require(Network, endpoint.network)
-    if not network.is_clustered:
-        return 0
     vni = str(network.vni)
     addresses = [str(address.ip) for address in endpoint.addresses]
-    remotes = (state.require(Remote, r) for a in addresses for r in state.ids("remote", vni, a))
-    return max(int(now * 1000), endpoint.generation, *(r.generation + 1 for r in remotes))
+    rivals = [state.require(Remote, r) for a in addresses for r in state.ids("remote", vni, a)]
+    for rival in rivals:
+        state = state.drop(Remote, rival.id)
+    above = (rival.generation + 1 for rival in rivals)
+    generation = max(int(now * 1000), endpoint.generation, *above)
+    return state, replace(endpoint, generation=generation)
 
 
 def _claim_address(
