@@ -2,6 +2,7 @@
 
 import logging
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from flask import Flask
@@ -17,6 +18,8 @@ from pyflat.engine import Engine
 from pyflat.errors import StartupError
 from pyflat.folder import alone, last_alive, lock_for_worker
 from pyflat.model import Network
+from pyflat.names.learn import Learning
+from pyflat.names.serve import Answering
 from pyflat.rebuild import rebuild
 from pyflat.report.http import add_reports
 from pyflat.settings import Settings
@@ -55,10 +58,15 @@ def create_app(settings: Settings) -> Flask:
     if any(engine.state.all(Network)) and docker_api.started() > away:
         log.warning("%s", _LATE)
     watch.start()
+    answering = Answering(engine)
+    answering.start()
+    Learning(engine).start()
     app = create_http(engine, settings.pools)
     add_reports(app, engine)
     app.wsgi_app = Deadline(app.wsgi_app, LIMIT)  # type: ignore[method-assign]
-    app.extensions["pyflat"] = engine
+    ends = app.extensions["pyflat-ends"] = ExitStack()
+    ends.callback(engine.stop)
+    ends.callback(answering.end)
     app.extensions["pyflat-lock"] = lock  # open as long as the process: its end unlocks it
     return app
 

@@ -30,3 +30,7 @@ class Site:
         """See ``Site.tunnel``."""
         group = (overlay.group,) if overlay.group else ()
         return self._kernel.tunnel(overlay.underlay, overlay.peers or group or self._cluster)
+
+    def name_servers(self) -> tuple[IPAddress, ...]:
+        """See ``Site.name_servers``."""
+        return self._kernel.name_servers()

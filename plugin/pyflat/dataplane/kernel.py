@@ -45,6 +45,9 @@ class Kernel(Protocol):
         By an interface, or "" for that of the route to them. Raises InvalidRequest.
         """
 
+    def name_servers(self) -> tuple[IPAddress, ...]:
+        """Give the host's name servers as Docker reads them."""
+
     def surroundings(self) -> Surroundings:
         """Find out what the host has that is not ours."""
 
