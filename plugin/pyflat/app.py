@@ -16,10 +16,12 @@ from pyflat.dataplane.watch import Watch
 from pyflat.deadline import LIMIT, Deadline
 from pyflat.engine import Engine
 from pyflat.errors import StartupError
-from pyflat.folder import alone, last_alive, lock_for_worker
+from pyflat.folder import alone, identity, last_alive, lock_for_worker
 from pyflat.model import Network
 from pyflat.names.learn import Learning
 from pyflat.names.serve import Answering
+from pyflat.overlay.access import Access, Addresses, read_access
+from pyflat.overlay.roster import Rosters
 from pyflat.rebuild import rebuild
 from pyflat.report.http import add_reports
 from pyflat.settings import Settings
@@ -49,7 +51,9 @@ def create_app(settings: Settings) -> Flask:
             f"state {settings.state_dir}: nothing is there, but this host has networks of pyflat; "
             "pyflat rebuild asks Docker for what is lost"
         )
-    engine = Engine(SqliteStore(settings.state_dir), kernel)
+    access = _access(settings)
+    addresses = Addresses(access.endpoints) if access else None
+    engine = Engine(SqliteStore(settings.state_dir), kernel, addresses)
     watch = Watch(engine)
     kernel.follow_inside(watch.add)
     engine.start()
@@ -61,6 +65,9 @@ def create_app(settings: Settings) -> Flask:
     answering = Answering(engine)
     answering.start()
     Learning(engine).start()
+    Rosters(engine).start()
+    if access is not None and addresses is not None:
+        _join(settings, access, addresses, engine)
     app = create_http(engine, settings.pools)
     add_reports(app, engine)
     app.wsgi_app = Deadline(app.wsgi_app, LIMIT)  # type: ignore[method-assign]
@@ -76,6 +83,7 @@ def rebuild_state(settings: Settings, driver: str) -> State:
 
     The old one is kept under another name. Raises PyflatError, also if the plugin runs.
     """
+    access = _access(settings)
     with alone(settings.state_dir):
         kernel = _kernel(settings)
         state = rebuild(
@@ -84,7 +92,7 @@ def rebuild_state(settings: Settings, driver: str) -> State:
             kernel.remains(),
             driver=driver,
             now=time.time(),
-            site=Site(kernel),
+            site=Site(kernel, Addresses(access.endpoints) if access else None),
         )
         kernel.close()
         SqliteStore.set_aside(settings.state_dir, time.strftime("%Y%m%d-%H%M%S"))
@@ -92,6 +100,30 @@ def rebuild_state(settings: Settings, driver: str) -> State:
         store.commit({key: state.lookup(key) for key in state.touched})
         store.close()
     return state
+
+
+def _access(settings: Settings) -> Access | None:
+    """Read where the cluster is, if there is to be one. Raises StartupError."""
+    if not settings.cluster:
+        return None
+    return read_access(
+        settings.cluster,
+        ca=settings.cluster_ca,
+        certificate=settings.cluster_cert,
+        key=settings.cluster_key,
+        user=settings.cluster_user,
+        password_file=settings.cluster_password_file,
+    )
+
+
+def _join(settings: Settings, access: Access, addresses: Addresses, engine: Engine) -> None:
+    """Begin to tell the cluster of this host, and to hear of others."""
+    # Late: without a cluster nobody needs what they import.
+    from pyflat.overlay.cluster import Cluster
+    from pyflat.overlay.etcd import Etcd
+
+    own = identity(settings.state_dir)
+    Cluster(Etcd(access), addresses, settings.host, own, engine, engine.announce).start()
 
 
 def _kernel(settings: Settings) -> LinuxKernel:

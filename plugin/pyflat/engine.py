@@ -7,7 +7,7 @@ next start. One lock covers all of it.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Set
 from contextlib import suppress
 from dataclasses import replace
 from typing import TypeAlias, TypeVar
@@ -24,7 +24,7 @@ from pyflat.dataplane.plan import Step, plan
 from pyflat.driver.endpoints import drop_dead
 from pyflat.errors import BackendError, PyflatError
 from pyflat.model import Endpoint, Key, Network
-from pyflat.site import Site
+from pyflat.site import Addresses, Site
 from pyflat.state import State
 from pyflat.store.base import Store
 
@@ -47,7 +47,7 @@ class Engine:
     ``cluster`` as in ``Site``.
     """
 
-    def __init__(self, store: Store, kernel: Kernel, cluster: Iterable[IPAddress] = ()) -> None:
+    def __init__(self, store: Store, kernel: Kernel, cluster: Addresses | None = None) -> None:
         self._store = store
         self._kernel = kernel
         self.site = Site(kernel, cluster)
@@ -101,6 +101,20 @@ class Engine:
             if after.touched:
                 self._commit(after)
                 self._follow(before, after.touched)
+            return result
+
+    def learn(self, change: Callable[[State], tuple[State, T]]) -> T:
+        """Carry out a change that tells what is so elsewhere, and give what it gives.
+
+        It stays whatever the kernel says: what that refuses is left to the next ``converge``.
+        """
+        with self._lock:
+            before = self._state
+            after, result = change(before)
+            if after.touched:
+                self._commit(after)
+                steps = self._steps(before, after.touched)
+                _report(self._kernel.apply(steps, keep_going=True))
             return result
 
     def converge(self) -> Difference:
@@ -160,6 +174,12 @@ class Engine:
             moved = self._move_tunnels()
         if moved:
             self.converge()
+
+    def announce(self, vni: int, address: IPAddress, mac: str) -> None:
+        """Tell containers of an overlay on this host that an address is behind another MAC."""
+        for identifier in self._state.ids("vni", str(vni)):
+            network = self._state.require(Network, identifier)
+            self._kernel.announce(network.port_bridge, network.inside, address, mac)
 
     def alive(self, endpoint: Endpoint) -> bool:
         """Say whether a container has the endpoint, or may be about to take it."""

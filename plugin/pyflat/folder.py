@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -15,7 +16,7 @@ PATIENCE = 5.0
 #: Seconds between two signs of life.
 CHECK = 5.0
 
-_ALIVE = "alive"
+_ALIVE, _IDENTITY = "alive", "identity"
 
 
 def lock_for_worker(folder: Path) -> IO[str]:
@@ -51,6 +52,17 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def identity(folder: Path) -> str:
+    """Give what tells this host from another of its name; made at the first time."""
+    file = folder / _IDENTITY
+    if not file.exists():
+        # Whole or not at all: a name that changed would lock this host out of its cluster.
+        draft = folder / f"{_IDENTITY}.new"
+        draft.write_text(uuid.uuid4().hex)
+        draft.rename(file)
+    return file.read_text()
 
 
 def note_alive(folder: Path) -> None:

@@ -33,6 +33,10 @@ def overlap(one: IPNetwork, other: IPNetwork) -> bool:
     )
 
 
+#: Our own address spaces: of one host, and of a swarm.
+SPACES = ("PyflatLocal", "PyflatGlobal")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subnet:
     """One subnet of a network: ``cidr`` masked, ``gateway`` with the mask of the subnet.
@@ -43,6 +47,11 @@ class Subnet:
     cidr: IPNetwork
     gateway: InterfaceAddress | None = None
     space: str = ""
+
+    @property
+    def is_ours(self) -> bool:
+        """Say whether we give out its addresses."""
+        return self.space in SPACES
 
     @property
     def pool(self) -> str:
@@ -117,6 +126,11 @@ class Network:
     def port_bridge(self) -> str:
         """Name the bridge that the containers' interfaces are ports of."""
         return naming.inner_bridge(self.id) if self.inside else self.bridge
+
+    @property
+    def is_clustered(self) -> bool:
+        """Say whether a cluster tells what is where in the network."""
+        return self.options.overlay is not None and self.options.overlay.clustered
 
     @property
     def is_direct(self) -> bool:

@@ -71,8 +71,9 @@ class Peer:
         return f"{self.vni}|{self.host}"
 
     def index_keys(self) -> tuple[tuple[str, ...], ...]:
-        """Index by network and by host."""
-        return (("peers", str(self.vni)), ("peers-of", self.host))
+        """Index by network, by host, and by what is not heard of any more."""
+        expired = (("expired",),) if self.expired else ()
+        return (("peers", str(self.vni)), ("peers-of", self.host), *expired)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,11 @@ class Settings:
     sysctl_root: Path = Path("/proc/sys/net")
     namespace: str = "/run/netns/pyflat"
     cluster: str = ""
+    cluster_ca: str = ""
+    cluster_cert: str = ""
+    cluster_key: str = ""
+    cluster_user: str = ""
+    cluster_password_file: str = ""
     host: str = field(default_factory=gethostname)
 
 
@@ -54,5 +59,10 @@ MEANINGS = {
     "sysctl_root": "Where /proc/sys/net of the host is mounted.",
     "namespace": "Where the bridges of overlays lie, if it may be entered; empty: with the host.",
     "cluster": "Where hosts agree on overlays: etcd://HOST:PORT,HOST:PORT/PREFIX.",
+    "cluster_ca": "File with the authorities that vouch for the cluster; empty: the system's.",
+    "cluster_cert": "File with this host's certificate for the cluster.",
+    "cluster_key": "File with the key of that certificate.",
+    "cluster_user": "User of the cluster's store.",
+    "cluster_password_file": "File with the user's password.",
     "host": "What other hosts of the cluster know this one by; no two may have the same.",
 }

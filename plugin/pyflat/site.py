@@ -1,26 +1,30 @@
 """This host, as its overlays see it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 from netaddr import IPAddress
 
 from pyflat.dataplane.kernel import Kernel
+from pyflat.overlay.roster import listed
 from pyflat.peers import Overlay, Tunnel
+
+Addresses: TypeAlias = Callable[[], tuple[IPAddress, ...]]
 
 
 class Site:
     """Implements ``pyflat.driver.overlays.Site``.
 
-    ``cluster`` are the addresses where hosts agree on overlays, if they do.
+    ``cluster`` gives the addresses where hosts agree on overlays, if they do.
     """
 
-    def __init__(self, kernel: Kernel, cluster: Iterable[IPAddress] = ()) -> None:
+    def __init__(self, kernel: Kernel, cluster: Addresses | None = None) -> None:
         self._kernel = kernel
-        self._cluster = tuple(cluster)
+        self._cluster = cluster
 
     def clustered(self) -> bool:
         """See ``Site.clustered``."""
-        return bool(self._cluster)
+        return self._cluster is not None
 
     def may_be_inside(self) -> bool:
         """See ``Site.may_be_inside``."""
@@ -28,9 +32,15 @@ class Site:
 
     def tunnel(self, overlay: Overlay) -> Tunnel:
         """See ``Site.tunnel``."""
-        group = (overlay.group,) if overlay.group else ()
-        return self._kernel.tunnel(overlay.underlay, overlay.peers or group or self._cluster)
+        return self._kernel.tunnel(overlay.underlay, self._others(overlay))
 
     def name_servers(self) -> tuple[IPAddress, ...]:
         """See ``Site.name_servers``."""
         return self._kernel.name_servers()
+
+    def _others(self, overlay: Overlay) -> Iterable[IPAddress]:
+        if overlay.group:
+            return (overlay.group,)
+        if overlay.roster:
+            return sorted(listed(overlay.roster))
+        return overlay.peers or (self._cluster() if self._cluster else ())

@@ -128,3 +128,27 @@ def test_down_finds_everything_after_a_crash(name: str) -> None:
     assert program("down", "--name", name).returncode == 0
     assert not traces(name)
     assert program("down", "--name", name).stderr == f"Error: there is no lab {name}\n"
+
+
+def test_hosts_have_an_etcd_and_may_be_far_from_each_other(name: str) -> None:
+    with Lab.up(name, hosts=2, etcd=True, far=1, plugin=False, start=False) as lab:
+        h1, h2 = lab.hosts
+        for one, other in ((h1, h2), (h2, h1)):
+            assert "ttl=63" in one.run("ping", "-c1", "-W2", other.address4).stdout
+            # A link that is new waits for a second before it uses IPv6.
+            assert one.run("ping", "-c6", "-i0.5", other.address6).returncode == 0
+        assert lab.etcd is not None
+        lab.etcd.start()
+        lab.etcd.ctl("put", "a", "b")
+        again = Lab.open(name)
+        assert program("exec", "--name", name, "outside", "etcdctl", "get", "a").stdout == "a\nb\n"
+        assert h2.run("nc", "-zw2", "192.0.2.200", "2379").returncode == 0
+        again.unplug("h2")
+        assert h2.run("nc", "-zw1", "192.0.2.200", "2379").returncode == 1
+        again.plug("h2")
+        assert h2.run("nc", "-zw2", "192.0.2.200", "2379").returncode == 0
+        lab.etcd.kill()
+        lab.etcd.wipe()
+        lab.etcd.start()
+        assert lab.etcd.ctl("get", "a").stdout == ""
+    assert not traces(name)

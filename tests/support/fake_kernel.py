@@ -51,6 +51,7 @@ class FakeKernel:
             segment=IPNetwork("192.0.2.0/24"),
             mtu=1500,
         )
+        self.announced: list[tuple[str, IPAddress, str]] = []
         self.steps = 0
         self._objects: dict[tuple[object, ...], Object] = {}
         self._away: set[str] = set()
@@ -170,6 +171,10 @@ class FakeKernel:
     def name_servers(self) -> tuple[IPAddress, ...]:
         """See ``Kernel.name_servers``."""
         return self.servers
+
+    def announce(self, bridge: str, inside: bool, address: IPAddress, mac: str) -> None:
+        """See ``Kernel.announce``."""
+        self.announced.append((bridge, address, mac))
 
     def surroundings(self) -> Surroundings:
         """See ``Kernel.surroundings``."""

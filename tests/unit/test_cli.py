@@ -29,6 +29,11 @@ VALUES: dict[str, tuple[str, Any]] = {
     "sysctl_root": ("/host/proc/sys/net", Path("/host/proc/sys/net")),
     "namespace": ("/run/netns/x", "/run/netns/x"),
     "cluster": ("etcd://h1:2379", "etcd://h1:2379"),
+    "cluster_ca": ("/etc/ca.pem", "/etc/ca.pem"),
+    "cluster_cert": ("/etc/cert.pem", "/etc/cert.pem"),
+    "cluster_key": ("/etc/key.pem", "/etc/key.pem"),
+    "cluster_user": ("pyflat", "pyflat"),
+    "cluster_password_file": ("/etc/password", "/etc/password"),
     "host": ("h1", "h1"),
 }
 WRONG = {

@@ -28,13 +28,14 @@ ALLOWED: dict[str, set[str]] = {
     "pyflat.engine": {
         *("pyflat.store", "pyflat.dataplane", "pyflat.driver.endpoints", "pyflat.site"),
     },
-    "pyflat.site": {"pyflat.dataplane"},
+    "pyflat.site": {"pyflat.dataplane", "pyflat.overlay.roster"},
     "pyflat.report": {"pyflat.dataplane"},
     "pyflat.settings": {"pyflat.ipam.pools"},
     "pyflat.deadline": set(),
     "pyflat.app": {
         *("pyflat.api", "pyflat.dataplane", "pyflat.deadline", "pyflat.docker_api"),
-        *("pyflat.engine", "pyflat.folder", "pyflat.names", "pyflat.rebuild", "pyflat.report"),
+        *("pyflat.engine", "pyflat.folder", "pyflat.names", "pyflat.overlay", "pyflat.rebuild"),
+        "pyflat.report",
         *("pyflat.settings", "pyflat.site", "pyflat.store"),
     },
     "pyflat.docker_api": set(),

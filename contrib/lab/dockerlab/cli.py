@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from dockerlab import engines, firewalls, images, lab, packages, sockets
+from dockerlab import etcd as etcd_
 from dockerlab.daemon import Daemon
 from dockerlab.errors import LabError
 from dockerlab.host import Host
@@ -59,6 +60,8 @@ def main() -> None:
     "--first", type=click.Choice(("pyflat", "dockerd")), default="pyflat", show_default=True
 )
 @click.option("--live-restore", is_flag=True, help="Containers outlive dockerd.")
+@click.option("--etcd", is_flag=True, help="With an etcd outside, by which hosts agree.")
+@click.option("--far", default=0, help="How many hosts, the last ones, are behind a router.")
 @click.option("--bare", is_flag=True, help="Hosts only; start the daemons with `lab start`.")
 def up(
     name: str,
@@ -67,6 +70,8 @@ def up(
     no_plugin: bool,
     first: str,
     live_restore: bool,
+    etcd: bool,
+    far: int,
     bare: bool,
 ) -> None:
     """Make a lab and start its hosts: h1, h2, …"""
@@ -78,6 +83,8 @@ def up(
         plugin=not no_plugin,
         first=first,
         live_restore=live_restore,
+        etcd=etcd,
+        far=far,
         start=not bare,
     )
     names = ", ".join(host.name for host in made.hosts)
@@ -196,13 +203,15 @@ def down(name: str, everything: bool) -> None:
 @main.command()
 @click.argument("names", nargs=-1)
 def fetch(names: tuple[str, ...]) -> None:
-    """Get engines and firewalls and make images beforehand; all unless some are named.
+    """Get engines, firewalls and etcd and make images beforehand; all unless some are named.
 
     What the machine itself lacks is installed first.
     """
     packages.ensure()
-    for name in names or (*engines.available(), *images.ALL, *firewalls.ALL):
-        if name in images.ALL:
+    for name in names or (*engines.available(), *images.ALL, *firewalls.ALL, "etcd"):
+        if name == "etcd":
+            etcd_.fetch()
+        elif name in images.ALL:
             images.archive(images.get(name))
         elif name in firewalls.ALL:
             firewalls.fetch(name)

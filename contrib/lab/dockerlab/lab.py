@@ -22,6 +22,7 @@ from dockerlab import (
     underlay,
 )
 from dockerlab.errors import LabError
+from dockerlab.etcd import PORT, Etcd, Keeper
 from dockerlab.host import Host
 from dockerlab.machine import Machine
 from dockerlab.processes import Process
@@ -38,8 +39,11 @@ class Lab:
         names = record.namespaces
         self.switch = Machine(self.name, "switch", names["switch"])
         """The underlay's switch: a bridge br0 with a port to-NAME for each machine."""
-        self.outside = Machine(self.name, "outside", names["outside"])
+        keeper = Keeper(self.name, "outside", names["outside"]) if record.etcd else None
+        self.outside = keeper or Machine(self.name, "outside", names["outside"])
         """A machine beside the hosts, which also plays the Internet (see underlay)."""
+        self.etcd = Etcd(keeper, record.folder, underlay.OUTSIDE[0]) if keeper else None
+        """Where hosts agree on overlays, on the machine outside."""
         self.hosts = [self._host(name) for name in record.host_names]
         """All hosts, h1 first."""
 
@@ -48,7 +52,7 @@ class Lab:
             self.name,
             name,
             folder=self.record.folder / name,
-            addresses=underlay.addresses(name),
+            addresses=underlay.addresses(name, far=name in self.record.far_names),
             engine=self.engine,
             plugin=Path(self.record.plugin) if self.record.plugin else None,
             dockerd_args=self.record.dockerd_args,
@@ -70,15 +74,18 @@ class Lab:
         dockerd_args: Sequence[str] = (),
         pyflat_args: Sequence[str] = (),
         pyflat_env: Mapping[str, str] | None = None,
+        etcd: bool = False,
+        far: int = 0,
         start: bool = True,
         images: Sequence[str] = ("busybox",),
     ) -> Lab:
         """Make a lab and, with `start`, return when every daemon answers and has its images.
 
         `engine` is a version of `engines.available()` or "machine"; `first` is "pyflat" or
-        "dockerd"; `daemon_config` becomes daemon.json. Without `start` there are namespaces,
-        but no daemon runs. LabError if the name is taken, or if something does not come up: then
-        nothing of the lab is left.
+        "dockerd"; `daemon_config` becomes daemon.json. With `etcd` there is one outside, and hosts
+        agree on overlays by it. The last `far` hosts are behind a router. Without `start` there
+        are namespaces, but no daemon runs. LabError if the name is taken, or if something does not
+        come up: then nothing of the lab is left.
         """
         if os.geteuid() != 0:
             raise LabError("a lab needs root")
@@ -96,13 +103,17 @@ class Lab:
             daemon_config=config,
             dockerd_args=list(dockerd_args),
             pyflat_args=list(pyflat_args),
-            pyflat_env=dict(pyflat_env or {}),
+            pyflat_env=_cluster(etcd) | dict(pyflat_env or {}),
+            etcd=etcd,
+            far=far,
             maker=_this_process(),
         )
         _claim(record)
         lab = cls(record, chosen)
         try:
             lab._make()
+            if start and lab.etcd:
+                lab.etcd.start()
             if start:
                 parallel.each(lambda host: lab._start(host, first, images), lab.hosts)
             lab._made()
@@ -134,6 +145,14 @@ class Lab:
         others = {"switch": self.switch, "outside": self.outside}
         return others[name] if name in others else self.host(name)
 
+    def unplug(self, machine: str) -> None:
+        """Take a machine's cable out of the switch."""
+        self.switch.run("ip", "link", "set", f"to-{machine}", "down", check=True)
+
+    def plug(self, machine: str) -> None:
+        """Put it in again."""
+        self.switch.run("ip", "link", "set", f"to-{machine}", "up", check=True)
+
     def down(self) -> None:
         """Take everything of the lab away, whatever state it is in. LabError if it cannot."""
         remove(self.name)
@@ -152,9 +171,12 @@ class Lab:
     def _make(self) -> None:
         for machine in self.record.namespaces:
             cgroups.make(self.name, machine)
-        underlay.make(self.record.namespaces)
+        far = self.record.far_names
+        underlay.make(self.record.namespaces, far)
         config = self.record.daemon_config
-        parallel.each(lambda host: host.make(underlay.OUTSIDE, config), self.hosts)
+        parallel.each(
+            lambda host: host.make(underlay.router(far=host.name in far), config), self.hosts
+        )
 
     def _start(self, host: Host, first: str, images: Sequence[str]) -> None:
         host.start(first, plugin=self.record.plugin is not None)
@@ -182,6 +204,11 @@ def _claim(record: State) -> None:
         if namespaces.path(name).exists():
             raise LabError(f"a network namespace {name} exists already, and is not of a lab")
     state.claim(record)
+
+
+def _cluster(etcd: bool) -> dict[str, str]:
+    """What pyflat has to know to find the lab's etcd."""
+    return {"PYFLAT_CLUSTER": f"etcd://{underlay.OUTSIDE[0]}:{PORT}"} if etcd else {}
 
 
 def _this_process() -> tuple[int, int]:

@@ -43,6 +43,12 @@ def stop_forwarding(name: str) -> None:
     call(*enter(name), "/bin/sh", "-c", _STOP_FORWARDING)
 
 
+def start_forwarding(name: str) -> None:
+    """Have a namespace forward everything."""
+    switches = ("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+    call(*enter(name), "sysctl", "--quiet", "--write", *switches)
+
+
 def delete(name: str) -> None:
     """Delete a named network namespace; nothing happens if there is none."""
     if path(name).exists():

@@ -10,10 +10,11 @@ from dockerlab.errors import CommandError, LabError
 
 _log = logging.getLogger(__name__)
 
-# dockerd needs the libraries, pyflat dnsmasq and systemd's socket proxy; nc, ping and tcpdump are
+# dockerd needs the libraries, pyflat systemd's socket proxy and dnsmasq; nc, ping and tcpdump are
 # what an experiment reaches for.
 NEEDED = (
     "dnsmasq-base",
+    "ethtool",
     "iproute2",
     "iptables",
     "iputils-ping",

@@ -32,6 +32,10 @@ class State:
     dockerd_args: list[str] = field(default_factory=list)
     pyflat_args: list[str] = field(default_factory=list)
     pyflat_env: dict[str, str] = field(default_factory=dict)
+    etcd: bool = False
+    """Whether there is an etcd on the machine outside."""
+    far: int = 0
+    """How many hosts, the last ones, are behind a router."""
     maker: tuple[int, int] = (0, 0)
     """Pid and start time of the process that makes it, while it does."""
 
@@ -44,6 +48,11 @@ class State:
     def host_names(self) -> list[str]:
         """h1, h2, …"""
         return [f"h{number}" for number in range(1, self.hosts + 1)]
+
+    @property
+    def far_names(self) -> list[str]:
+        """Those of them that are behind a router."""
+        return self.host_names[self.hosts - self.far :]
 
     @property
     def namespaces(self) -> dict[str, str]:
@@ -69,6 +78,8 @@ def claim(state: State) -> None:
     """Take the lab's name, as one step; LabError if it is taken, be it by the rest of a lab."""
     if not 1 <= state.hosts <= MOST_HOSTS:
         raise LabError(f"a lab has 1 to {MOST_HOSTS} hosts")
+    if not 0 <= state.far <= state.hosts:
+        raise LabError(f"of {state.hosts} hosts, 0 to {state.hosts} can be far")
     refuse_taken(state.name)
     settings.LABS.mkdir(parents=True, exist_ok=True)
     _sweep()

@@ -19,6 +19,7 @@ from dockerlab.processes import family
 
 TABLE = "pyflat"
 DATABASE = "/var/lib/pyflat/pyflat.db"
+NAMESPACE = "/run/netns/pyflat"
 
 
 class Place(Protocol):
@@ -50,6 +51,7 @@ def traces(host: Host) -> Traces:
             ("nft", _firewall(host)),
             ("port", _ports(host)),
             ("held socket", _held(host)),
+            ("inside", _inside(host)),
             ("record", records(host)),
         )
         for text in found
@@ -154,6 +156,21 @@ def _sockets(pid: int) -> Iterator[str]:
             # Other kinds of files have no such attribute.
             name = os.getxattr(descriptor, "system.sockprotoname")
             yield name.rstrip(b"\0").decode()
+
+
+def _inside(host: Host) -> Iterator[str]:
+    """What is in the namespace of overlays."""
+    if host.run("mountpoint", "--quiet", NAMESPACE).returncode:
+        return
+    enter = ("nsenter", f"--net={NAMESPACE}")
+    for words in (
+        ("ip", "-br", "link"),
+        ("bridge", "fdb"),
+        ("ip", "neigh"),
+        ("nft", "list", "ruleset"),
+    ):
+        lines = host.run(*enter, *words, check=True).stdout.splitlines()
+        yield from (line for line in lines if not line.startswith("lo "))
 
 
 def _text(value: Any) -> str:

@@ -83,7 +83,7 @@ _TYPES = {
     "pools": _Pools(),
     "uplinks": _Names(),
     "namespace": str,
-    "cluster": str,
+    **{field.name: str for field in fields(Settings) if field.name.startswith("cluster")},
     "host": str,
 }
 

@@ -24,6 +24,7 @@ Entry: TypeAlias = Fdb | Flood | Neighbour | ProxyNeighbour | Route
 # linux/rtnetlink.h, linux/netlink.h
 _NEW_ROUTE, _DELETE_ROUTE, _GET_ROUTE = 24, 25, 26
 _NEW_NEIGHBOUR, _DELETE_NEIGHBOUR, _GET_NEIGHBOUR = 28, 29, 30
+_DELETIONS = {_DELETE_ROUTE, _DELETE_NEIGHBOUR}
 _ACK, _REPLACE, _EXCLUSIVE, _CREATE, _APPEND = 0x4, 0x100, 0x200, 0x400, 0x800
 _ANSWER = struct.Struct("=i8xI")  # struct nlmsgerr: error, and of the request the number
 
@@ -80,8 +81,8 @@ class Entries:
         self._link.send(b"".join(message(number, *each) for number, (_, each) in enumerate(sent)))
         failed = self._answers(len(sent))
         for number, code in failed.items():
-            step, _ = sent[number]
-            if code not in (_GONE if step.verb == "delete" else {errno.EEXIST}):
+            step, (kind, _, _) = sent[number]
+            if code not in (_GONE if kind in _DELETIONS else {errno.EEXIST}):
                 raise BackendError(f"{step}: {os.strerror(code)}")
 
     def _answers(self, count: int) -> dict[int, int]:

@@ -48,6 +48,9 @@ class Kernel(Protocol):
     def name_servers(self) -> tuple[IPAddress, ...]:
         """Give the host's name servers as Docker reads them."""
 
+    def announce(self, bridge: str, inside: bool, address: IPAddress, mac: str) -> None:
+        """Tell who is on a bridge that an address is behind another MAC; by any thread."""
+
     def surroundings(self) -> Surroundings:
         """Find out what the host has that is not ours."""
 

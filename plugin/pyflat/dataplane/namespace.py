@@ -19,17 +19,24 @@ T = TypeVar("T")
 
 _CAP_SYS_ADMIN = 21  # linux/capability.h: to make and to enter a namespace
 
-#: Below ``/proc/sys/net``: frames stay out of the hooks, and bridges without IPv6 of their own.
+#: Below ``/proc/sys/net``: frames stay out of the hooks, and bridges without addresses (they have
+#: IPv6 all the same, or would have no neighbours to answer for).
 _SWITCHES = {
     "bridge/bridge-nf-call-iptables": "0",
     "bridge/bridge-nf-call-ip6tables": "0",
     "bridge/bridge-nf-call-arptables": "0",
-    "ipv6/conf/default/disable_ipv6": "1",
+    "ipv6/conf/default/accept_ra": "0",
+    "ipv6/conf/default/addr_gen_mode": "1",
 }
 
 
-def may_enter() -> bool:
-    """Say whether this process may make and enter namespaces."""
+def may_enter(path: Path) -> bool:
+    """Say whether this process may enter the namespace of a path, and make it if need be.
+
+    In a service that sees the file system as read-only, what it mounted would end with it.
+    """
+    if not os.path.ismount(path) and not os.access(_existing(path.parent), os.W_OK):
+        return False
     status = Path("/proc/self/status").read_text()
     effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))
     return bool(int(effective.split()[1], 16) >> _CAP_SYS_ADMIN & 1)
@@ -47,6 +54,8 @@ class Namespace:
             if not os.path.ismount(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 netns.create(str(path))
+            if not os.path.ismount(path):
+                raise BackendError(f"namespace {path}: it cannot be made")
             self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             self.home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -66,6 +75,10 @@ class Namespace:
         self._thread.shutdown()
         os.close(self.fd)
         os.close(self.home)
+
+
+def _existing(folder: Path) -> Path:
+    return next(each for each in (folder, *folder.parents) if each.exists())
 
 
 def _switch(root: Path) -> None:

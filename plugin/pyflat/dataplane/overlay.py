@@ -157,7 +157,7 @@ def _neighbouring(network: Network, end: Tunnel, block: IPNetwork) -> Element:
 def _has_blocks(network: Network, address: IPAddress) -> bool:
     """Say whether a host has the whole block that an address is of: those of our pools are so."""
     subnet = network.subnet_of(address)
-    return subnet is not None and bool(subnet.space)
+    return subnet is not None and subnet.is_ours
 
 
 def frames(network: Network, name: str, *match: str) -> Element:
@@ -167,8 +167,8 @@ def frames(network: Network, name: str, *match: str) -> Element:
 
 def _is_near(network: Network, vtep: IPAddress) -> bool:
     """Say whether no router lies between this host and another, and what is where is known."""
-    overlay, end = _parts(network)
-    return overlay.clustered and not network.internal and vtep in end.segment
+    _, end = _parts(network)
+    return network.is_clustered and not network.internal and vtep in end.segment
 
 
 def _parts(network: Network) -> tuple[Overlay, Tunnel]:

@@ -9,6 +9,7 @@ from pyflat import naming
 from pyflat.errors import Conflict, InvalidRequest
 from pyflat.ipam.addresses import release_address
 from pyflat.model import Endpoint, InterfaceAddress, Network, Publication
+from pyflat.peers import Remote
 from pyflat.state import State
 
 #: Tells whether a container still stands behind an endpoint. A killed dockerd never says that
@@ -66,7 +67,8 @@ def join(state: State, *, identifier: str, sandbox: str, now: float) -> State:
     endpoint = state.require(Endpoint, identifier)
     if endpoint.sandbox == sandbox:
         return state
-    return state.put(replace(endpoint, sandbox=sandbox, since=now))
+    generation = _generation(state, endpoint, now)
+    return state.put(replace(endpoint, sandbox=sandbox, since=now, generation=generation))
 
 
 def leave(state: State, *, identifier: str, now: float) -> State:
@@ -124,6 +126,20 @@ def is_held(state: State, pool: str, address: IPAddress) -> bool:
     return any(any(state.ids("address", network, str(address))) for network in networks)
 
 
+def _generation(state: State, endpoint: Endpoint, now: float) -> int:
+    """Give a number above that of whoever had one of the addresses, here or on another host.
+
+    The clock, in milliseconds, is above those that were not heard of.
+    """
+    network = state.require(Network, endpoint.network)
+    if not network.is_clustered:
+        return 0
+    vni = str(network.vni)
+    addresses = [str(address.ip) for address in endpoint.addresses]
+    remotes = (state.require(Remote, r) for a in addresses for r in state.ids("remote", vni, a))
+    return max(int(now * 1000), endpoint.generation, *(r.generation + 1 for r in remotes))
+
+
 def _claim_address(
     state: State, network: Network, address: InterfaceAddress, alive: Alive
 ) -> State:
@@ -143,8 +159,7 @@ def _claim_address(
 
 
 def _choose_mac(network: Network, identifier: str, addresses: tuple[InterfaceAddress, ...]) -> str:
-    overlay = network.options.overlay
-    if overlay is not None and overlay.clustered:
+    if network.is_clustered:
         # The address may move to another host, where nobody must take it for what it was here.
         return naming.random_mac()
     by_family = sorted(addresses, key=lambda address: address.version)

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from netaddr import AddrFormatError, IPNetwork
 
 from pyflat.errors import Conflict, Exhausted, InvalidRequest, NotFound
-from pyflat.model import AddressBlock, Pool, overlap, pool_id
+from pyflat.model import SPACES, AddressBlock, Pool, overlap, pool_id
 from pyflat.state import State
 
-#: Our address spaces: of one host, and of a swarm.
-LOCAL, GLOBAL = "PyflatLocal", "PyflatGlobal"
+LOCAL, GLOBAL = SPACES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,13 @@
-"""Where a cluster is, as its setting has it. Pure."""
+"""Where a cluster is, as its setting has it."""
 
+import socket
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from netaddr import AddrFormatError, IPAddress
 
 from pyflat.errors import StartupError
 
@@ -83,3 +88,28 @@ def _secret(path: str) -> str:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+class Addresses:
+    """The addresses of a cluster's endpoints, as far as they are known.
+
+    Names are looked up by ``resolve`` only, which may take its time.
+    """
+
+    def __init__(self, endpoints: Iterable[tuple[str, int]]) -> None:
+        self._hosts = [host for host, _ in endpoints]
+        self._known: dict[str, IPAddress] = {}
+        for host in self._hosts:
+            with suppress(AddrFormatError, ValueError):
+                self._known[host] = IPAddress(host)
+
+    def __call__(self) -> tuple[IPAddress, ...]:
+        """Give what is known."""
+        return tuple(self._known[host] for host in self._hosts if host in self._known)
+
+    def resolve(self) -> None:
+        """Look up those that are not known yet; one that cannot be found is left for later."""
+        for host in set(self._hosts) - self._known.keys():
+            with suppress(OSError):
+                found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+                self._known[host] = IPAddress(str(found[0][4][0]))

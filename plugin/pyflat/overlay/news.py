@@ -1,0 +1,148 @@
+"""What other hosts tell of overlays, as changes of State. Pure.
+
+A record of an address gives way to one of a higher generation, wherever it comes from. What is
+not heard of any more stays for a time: the store may have lost it, or be out of reach.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from netaddr import IPAddress
+
+from pyflat.model import Endpoint, Network
+from pyflat.overlay.records import place_of, read_peer, read_remote
+from pyflat.peers import Peer, Remote
+from pyflat.state import State
+
+
+@dataclass(slots=True)
+class Heard:
+    """What follows from news beside the new State.
+
+    ``moves`` are addresses that are now behind another MAC, with their VNI; ``new`` the VNIs of
+    hosts whose endpoints are not known yet; ``clashes`` what an administrator has to know.
+    """
+
+    moves: list[tuple[int, IPAddress, str]] = field(default_factory=list)
+    new: set[int] = field(default_factory=set)
+    clashes: list[str] = field(default_factory=list)
+
+
+def hear(state: State, *, own: str, changed: Mapping[str, Any], now: float) -> tuple[State, Heard]:
+    """Take up what has changed in the store; ``own`` is the name of this host."""
+    heard = Heard()
+    places = [(place, value) for key, value in changed.items() if (place := place_of(key))]
+    # Hosts first: an endpoint of a host that is not known is nobody's.
+    for (vni, kind, name), value in sorted(places, key=lambda each: each[0][1] != "hosts"):
+        if not any(state.ids("vni", str(vni))):
+            continue
+        if kind == "hosts":
+            state = _hear_host(state, own, vni, name, value, now, heard)
+        else:
+            state = _hear_endpoint(state, own, vni, name, value, heard)
+    return state, heard
+
+
+def settle(
+    state: State,
+    *,
+    own: str,
+    found: Mapping[str, Any],
+    now: float,
+    vnis: Iterable[int] | None = None,
+) -> tuple[State, Heard]:
+    """Take up everything that stands in the store of some networks, or of all.
+
+    An endpoint that is missing is gone if its host is there to have said so.
+    """
+    state, heard = hear(state, own=own, changed=found, now=now)
+    places = {place for key in found if (place := place_of(key))}
+    for vni in clustered_vnis(state) if vnis is None else vnis:
+        for identifier in list(state.ids("peers", str(vni))):
+            peer = state.require(Peer, identifier)
+            if (vni, "hosts", peer.host) not in places:
+                state = _miss(state, peer, now)
+        for identifier in list(state.ids("remotes", str(vni))):
+            host = state.require(Remote, identifier).host
+            told = (vni, "endpoints", identifier) in places
+            if not told and (vni, "hosts", host) in places:
+                state = state.drop(Remote, identifier)
+    heard.new.clear()
+    return state, heard
+
+
+def expire(state: State, now: float, grace: float) -> State:
+    """Drop hosts that were not heard of for the seconds of grace, with their endpoints."""
+    for identifier in list(state.ids("expired")):
+        peer = state.require(Peer, identifier)
+        if now - peer.expired > grace:
+            state = drop_host(state, peer)
+    return state
+
+
+def drop_host(state: State, peer: Peer) -> State:
+    """Drop a host of a network with its endpoints there."""
+    for remote in list(state.ids("remotes-of", str(peer.vni), peer.host)):
+        state = state.drop(Remote, remote)
+    return state.drop(Peer, peer.id)
+
+
+def clustered_vnis(state: State) -> set[int]:
+    """Give the VNIs of which the cluster tells."""
+    networks = (state.require(Network, identifier) for identifier in state.ids("overlays"))
+    return {network.vni for network in networks if network.vni and network.is_clustered}
+
+
+def _hear_host(
+    state: State, own: str, vni: int, host: str, value: Any, now: float, heard: Heard
+) -> State:
+    known = state.get(Peer, f"{vni}|{host}")
+    if value is None:
+        return _miss(state, known, now) if known else state
+    peer = read_peer(vni, host, value)
+    if peer is None or host == own:
+        return state
+    if known is None:
+        heard.new.add(vni)
+    return state.put(peer)
+
+
+def _hear_endpoint(
+    state: State, own: str, vni: int, identifier: str, value: Any, heard: Heard
+) -> State:
+    if value is None:
+        return state.drop(Remote, identifier)
+    remote = read_remote(vni, identifier, value)
+    if remote is None or remote.host == own or not state.get(Peer, f"{vni}|{remote.host}"):
+        return state
+    for address in remote.addresses:
+        for rival in list(state.ids("remote", str(vni), str(address))):
+            if state.require(Remote, rival).generation > remote.generation:
+                return state
+            state = state.drop(Remote, rival) if rival != identifier else state
+        if local := _local(state, vni, address):
+            if local.generation < remote.generation:
+                heard.clashes.append(
+                    f"address {address} of vni {vni}: endpoint {local.id[:12]} here has it, and "
+                    f"endpoint {identifier[:12]} on host {remote.host} since"
+                )
+            return state
+    old = state.get(Remote, identifier)
+    if old is None or old.mac != remote.mac:
+        heard.moves += [(vni, address, remote.mac) for address in remote.addresses]
+    return state.put(remote)
+
+
+def _local(state: State, vni: int, address: IPAddress) -> Endpoint | None:
+    for network in state.ids("vni", str(vni)):
+        for identifier in state.ids("address", network, str(address)):
+            endpoint = state.require(Endpoint, identifier)
+            return endpoint if endpoint.sandbox else None
+    return None
+
+
+def _miss(state: State, peer: Peer, now: float) -> State:
+    if peer.expired:
+        return state
+    return state.put(replace(peer, expired=now))
