@@ -130,7 +130,8 @@ def names_of(container: Facts, connection: Facts) -> tuple[str, ...]:
 
 def obstacle(container: Facts, network: Network, endpoint: Endpoint) -> str:
     """Say why a container's questions for names do not come by the network's gateway, "" if so."""
-    if {str(gateway) for gateway in hosts.gateways(network)} & {*container["HostConfig"]["Dns"]}:
+    told = container["HostConfig"]["Dns"] or ()  # null if compose made the container
+    if any(str(gateway) in told for gateway in hosts.gateways(network)):
         return ""
     if network.internal:
         return "from an internal network no name server is reached"
