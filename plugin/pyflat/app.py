@@ -2,6 +2,7 @@
 
 import logging
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from flask import Flask
@@ -17,6 +18,8 @@ from pyflat.engine import Engine
 from pyflat.errors import StartupError
 from pyflat.folder import alone, identity, last_alive, lock_for_worker
 from pyflat.model import Network
+from pyflat.names.learn import Learning
+from pyflat.names.serve import Answering
 from pyflat.overlay.access import Access, Addresses, read_access
 from pyflat.overlay.probe import Probe
 from pyflat.overlay.roster import Rosters
@@ -60,6 +63,9 @@ def create_app(settings: Settings) -> Flask:
     if any(engine.state.all(Network)) and docker_api.started() > away:
         log.warning("%s", _LATE)
     watch.start()
+    answering = Answering(engine)
+    answering.start()
+    Learning(engine).start()
     Rosters(engine).start()
     Probe(engine).start()
     if access is not None and addresses is not None:
@@ -67,7 +73,9 @@ def create_app(settings: Settings) -> Flask:
     app = create_http(engine, settings.pools)
     add_reports(app, engine)
     app.wsgi_app = Deadline(app.wsgi_app, LIMIT)  # type: ignore[method-assign]
-    app.extensions["pyflat"] = engine
+    ends = app.extensions["pyflat-ends"] = ExitStack()
+    ends.callback(engine.stop)
+    ends.callback(answering.end)
     app.extensions["pyflat-lock"] = lock  # open as long as the process: its end unlocks it
     return app
 

@@ -122,3 +122,27 @@ class Claim:
     def index_keys(self) -> tuple[tuple[str, ...], ...]:
         """Index by pool."""
         return (("claims", self.pool),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolver:
+    """A program of ours that answers for a name server, if an overlay's containers ask that.
+
+    It listens on ``port`` of the overlay's gateway ``address``, on UDP and TCP.
+    """
+
+    kind: ClassVar[str] = "resolver"
+
+    network: str
+    server: IPAddress
+    address: IPAddress
+    port: int
+
+    @property
+    def id(self) -> str:
+        """Name the resolver after network and server."""
+        return f"{self.network}|{self.server}"
+
+    def index_keys(self) -> tuple[tuple[str, ...], ...]:
+        """Index by network."""
+        return (("resolvers", self.network),)

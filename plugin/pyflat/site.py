@@ -34,6 +34,10 @@ class Site:
         """See ``Site.tunnel``."""
         return self._kernel.tunnel(overlay.underlay, self._others(overlay))
 
+    def name_servers(self) -> tuple[IPAddress, ...]:
+        """See ``Site.name_servers``."""
+        return self._kernel.name_servers()
+
     def _others(self, overlay: Overlay) -> Iterable[IPAddress]:
         if overlay.group:
             return (overlay.group,)

@@ -34,11 +34,14 @@ ALLOWED: dict[str, set[str]] = {
     "pyflat.deadline": set(),
     "pyflat.app": {
         *("pyflat.api", "pyflat.dataplane", "pyflat.deadline", "pyflat.docker_api"),
-        *("pyflat.engine", "pyflat.folder", "pyflat.overlay", "pyflat.rebuild"),
+        *("pyflat.engine", "pyflat.folder", "pyflat.names", "pyflat.overlay", "pyflat.rebuild"),
         "pyflat.report",
         *("pyflat.settings", "pyflat.site", "pyflat.store"),
     },
     "pyflat.docker_api": set(),
+    "pyflat.names": {
+        *("pyflat.dataplane.nobody", "pyflat.docker_api", "pyflat.driver.endpoints"),
+    },
     "pyflat.folder": set(),
     "pyflat.rebuild": {"pyflat.dataplane", "pyflat.driver", "pyflat.ipam"},
     "pyflat.serve": {
@@ -62,8 +65,9 @@ LIBRARIES = {
     },
     "subprocess": {
         *("pyflat.cli.service", "pyflat.dataplane.docker_user", "pyflat.dataplane.relay"),
+        "pyflat.names.dnsmasq",
     },
-    "ctypes": {"pyflat.dataplane.nftables", "pyflat.dataplane.relay_exec", "pyflat.serve"},
+    "ctypes": {"pyflat.dataplane.nftables", "pyflat.dataplane.nobody", "pyflat.serve"},
 }
 
 

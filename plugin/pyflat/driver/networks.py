@@ -7,7 +7,7 @@ from pyflat import naming
 from pyflat.driver import endpoints
 from pyflat.driver.endpoints import Alive
 from pyflat.driver.options import parse_options
-from pyflat.driver.overlays import Site, drop_peers, put_peers, span
+from pyflat.driver.overlays import Site, drop_overlay, put_peers, span
 from pyflat.errors import Conflict, InvalidRequest
 from pyflat.model import Endpoint, Network, Subnet, overlap
 from pyflat.state import State
@@ -64,7 +64,7 @@ def delete_network(state: State, identifier: str) -> State:
         state = endpoints.delete_endpoint(state, endpoint)
     network = state.get(Network, identifier)
     if network is not None:
-        state = drop_peers(state, network)
+        state = drop_overlay(state, network)
     return state.drop(Network, identifier)
 
 

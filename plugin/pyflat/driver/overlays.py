@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
+from netaddr import IPAddress
+
 from pyflat.errors import Conflict, InvalidRequest
 from pyflat.model import Network
-from pyflat.peers import OVERHEAD, Overlay, Peer, Remote, Tunnel
+from pyflat.peers import OVERHEAD, Overlay, Peer, Remote, Resolver, Tunnel
 from pyflat.state import State
 
 MTU = "com.docker.network.driver.mtu"
@@ -23,6 +25,9 @@ class Site(Protocol):
 
     def tunnel(self, overlay: Overlay) -> Tunnel:
         """Find this host's end of an overlay's tunnel. Raises InvalidRequest."""
+
+    def name_servers(self) -> tuple[IPAddress, ...]:
+        """Give the name servers that Docker takes from this host."""
 
 
 def span(network: Network, labels: Mapping[str, str], site: Site, old: Network | None) -> Network:
@@ -62,12 +67,14 @@ def put_peers(state: State, network: Network) -> State:
     return state
 
 
-def drop_peers(state: State, network: Network) -> State:
-    """Forget what is known of other hosts of an overlay."""
+def drop_overlay(state: State, network: Network) -> State:
+    """Forget what is known of other hosts of an overlay, and what answers for its names."""
     for peer in list(state.ids("peers", str(network.vni))):
         state = state.drop(Peer, peer)
     for remote in list(state.ids("remotes", str(network.vni))):
         state = state.drop(Remote, remote)
+    for resolver in list(state.ids("resolvers", network.id)):
+        state = state.drop(Resolver, resolver)
     return state
 
 
