@@ -22,11 +22,11 @@ from pyflat.model import (
     Publication,
     Record,
 )
-from pyflat.peers import Claim, Peer, Remote
+from pyflat.peers import Claim, Peer, Remote, Segment
 
 Index: TypeAlias = "Map[IndexKey, Map[str, None]]"
 
-R = TypeVar("R", Network, Endpoint, Publication, Pool, AddressBlock, Peer, Remote, Claim)
+R = TypeVar("R", Network, Endpoint, Publication, Pool, AddressBlock, Peer, Remote, Claim, Segment)
 
 
 @dataclass(frozen=True, slots=True)

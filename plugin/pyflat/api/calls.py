@@ -10,6 +10,7 @@ from pyflat.api.messages import Request
 from pyflat.driver.overlays import Site
 from pyflat.model import Endpoint
 from pyflat.state import State
+from pyflat.wants import Want
 
 Answer: TypeAlias = Mapping[str, Any]
 Result: TypeAlias = tuple[State, Answer]
@@ -46,6 +47,13 @@ class Engine(World, Protocol):
 
     def update(self, change: Callable[[State], Result]) -> Answer:
         """Carry out a change and give its answer, or raise PyflatError."""
+
+
+class Claims(Protocol):
+    """The one that asks the cluster."""
+
+    def acquire(self, want: Want, until: float) -> None:
+        """Have State hold what a change wants, by a moment of the monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True)
