@@ -2,20 +2,18 @@
 
 import logging
 import secrets
-import time
 from collections.abc import Callable, Sequence
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from pyflat.api import admin, ipam_driver, network_driver
-from pyflat.api.calls import Answer, Claims, Engine, Method, Result, World
+from pyflat.api.calls import Answer, Claims, Engine, Method, Result, World, carry_out
 from pyflat.api.codec import decode, encode
 from pyflat.api.messages import Request
 from pyflat.errors import InvalidRequest, PyflatError
 from pyflat.ipam.pools import Source
 from pyflat.state import State
-from pyflat.wants import Unclaimed
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +22,6 @@ LARGEST = 32 << 20
 
 #: Characters of an error, in an answer and in the log: it may quote what was sent.
 LONGEST = 2000
-
-#: Seconds in which a request has to get what it wants of the cluster.
-PATIENCE = 4.5
 
 CONTENT_TYPE = "application/vnd.docker.plugins.v1.2+json"
 
@@ -64,7 +59,7 @@ def _view(
     def view() -> Response:
         try:
             message = decode(_body(), method.request)
-            answer = _carry_out(engine, claims, lambda s: method.handle(s, message, engine))
+            answer = carry_out(engine, claims, lambda s: method.handle(s, message, engine))
         except PyflatError as error:
             text = _brief(str(error))
             log.warning("%s: %s", path, text)
@@ -77,18 +72,6 @@ def _view(
         return _respond(answer, 200)
 
     return view
-
-
-def _carry_out(engine: Engine, claims: Claims | None, change: Callable[[State], Result]) -> Answer:
-    """Make a change, and claim what it wants of the cluster, outside of the engine's lock."""
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return engine.update(change)
-        except Unclaimed as missing:
-            if claims is None or time.monotonic() > until:
-                raise
-            claims.acquire(missing.want, until)
 
 
 def _body() -> bytes:

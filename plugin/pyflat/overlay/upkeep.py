@@ -11,7 +11,7 @@ import msgspec
 
 from pyflat.errors import BackendError, Conflict, Exhausted
 from pyflat.ipam.shared import cluster_network, is_idle, runs_low, spare_claims
-from pyflat.model import Key, Pool, overlap
+from pyflat.model import Key, Network, Pool, overlap
 from pyflat.overlay import keys
 from pyflat.overlay.claims import Claims, Engine
 from pyflat.overlay.etcd import PATIENCE, Etcd, Snapshot, absent, unchanged
@@ -106,7 +106,7 @@ class Upkeep:
         for claim in self._long_idle(spare_claims(state)):
             self._give_back(claim)
         for segment in list(state.all(Segment)):
-            if not any(state.ids("vni", segment.id)):
+            if not _is_used(state, segment):
                 self._leave(segment)
 
     def _run(self) -> None:
@@ -258,9 +258,14 @@ def _drop_idle(state: State, claim: Claim) -> tuple[State, bool]:
 
 
 def _drop_unused(state: State, segment: Segment) -> tuple[State, bool]:
-    if any(state.ids("vni", segment.id)):
+    if _is_used(state, segment):
         return state, False
     return state.drop(Segment, segment.id), True
+
+
+def _is_used(state: State, segment: Segment) -> bool:
+    networks = (state.require(Network, found) for found in state.ids("vni", segment.id))
+    return any(network.is_clustered for network in networks)
 
 
 def _pool(claim: Claim) -> str:
