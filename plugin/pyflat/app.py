@@ -19,6 +19,7 @@ from pyflat.errors import StartupError
 from pyflat.folder import alone, identity, last_alive, lock_for_worker
 from pyflat.model import Network
 from pyflat.overlay.access import Access, Addresses, read_access
+from pyflat.overlay.roster import Rosters
 from pyflat.rebuild import rebuild
 from pyflat.report.http import add_reports
 from pyflat.settings import Settings
@@ -59,6 +60,7 @@ def create_app(settings: Settings) -> Flask:
     if any(engine.state.all(Network)) and docker_api.started() > away:
         log.warning("%s", _LATE)
     watch.start()
+    Rosters(engine).start()
     claims = None
     if access is not None and addresses is not None:
         claims = _join(settings, access, addresses, engine)
@@ -117,8 +119,7 @@ def _join(settings: Settings, access: Access, addresses: Addresses, engine: Engi
 
     etcd = Etcd(access)
     own = identity(settings.state_dir)
-    announce = lambda vni, address, mac: None  # noqa: E731
-    cluster = Cluster(etcd, addresses, settings.host, own, engine, announce)
+    cluster = Cluster(etcd, addresses, settings.host, own, engine, engine.announce)
     upkeep = Upkeep(etcd, engine, settings.host, cluster.lease)
     engine.site.leased = upkeep.leased
     engine.subscribe(upkeep.follow)

@@ -173,6 +173,12 @@ class Engine:
         if moved:
             self.converge()
 
+    def announce(self, vni: int, address: IPAddress, mac: str) -> None:
+        """Tell containers of an overlay on this host that an address is behind another MAC."""
+        for identifier in self._state.ids("vni", str(vni)):
+            network = self._state.require(Network, identifier)
+            self._kernel.announce(network.port_bridge, network.inside, address, mac)
+
     def alive(self, endpoint: Endpoint) -> bool:
         """Say whether a container has the endpoint, or may be about to take it."""
         match self._kernel.whereabouts(endpoint.host_end):

@@ -1,11 +1,12 @@
 """This host, as its overlays see it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from netaddr import IPAddress
 
 from pyflat.dataplane.kernel import Kernel
+from pyflat.overlay.roster import listed
 from pyflat.peers import Overlay, Tunnel
 
 Addresses: TypeAlias = Callable[[], tuple[IPAddress, ...]]
@@ -33,6 +34,11 @@ class Site:
 
     def tunnel(self, overlay: Overlay) -> Tunnel:
         """See ``Site.tunnel``."""
-        group = (overlay.group,) if overlay.group else ()
-        cluster = self._cluster() if self._cluster else ()
-        return self._kernel.tunnel(overlay.underlay, overlay.peers or group or cluster)
+        return self._kernel.tunnel(overlay.underlay, self._others(overlay))
+
+    def _others(self, overlay: Overlay) -> Iterable[IPAddress]:
+        if overlay.group:
+            return (overlay.group,)
+        if overlay.roster:
+            return sorted(listed(overlay.roster))
+        return overlay.peers or (self._cluster() if self._cluster else ())

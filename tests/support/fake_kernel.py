@@ -50,6 +50,7 @@ class FakeKernel:
             segment=IPNetwork("192.0.2.0/24"),
             mtu=1500,
         )
+        self.announced: list[tuple[str, IPAddress, str]] = []
         self.steps = 0
         self._objects: dict[tuple[object, ...], Object] = {}
         self._away: set[str] = set()
@@ -165,6 +166,10 @@ class FakeKernel:
     def tunnel(self, device: str, towards: Iterable[IPAddress]) -> Tunnel:
         """See ``Kernel.tunnel``: over eth0 at 192.0.2.11, whatever the others are."""
         return replace(self.underlay, device=device or self.underlay.device)
+
+    def announce(self, bridge: str, inside: bool, address: IPAddress, mac: str) -> None:
+        """See ``Kernel.announce``."""
+        self.announced.append((bridge, address, mac))
 
     def surroundings(self) -> Surroundings:
         """See ``Kernel.surroundings``."""

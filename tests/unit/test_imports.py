@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "pyflat.engine": {
         *("pyflat.store", "pyflat.dataplane", "pyflat.driver.endpoints", "pyflat.site"),
     },
-    "pyflat.site": {"pyflat.dataplane"},
+    "pyflat.site": {"pyflat.dataplane", "pyflat.overlay.roster"},
     "pyflat.report": {"pyflat.dataplane"},
     "pyflat.settings": {"pyflat.ipam.pools"},
     "pyflat.deadline": set(),

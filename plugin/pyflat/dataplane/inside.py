@@ -5,7 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
+from netaddr import IPAddress
+
 from pyflat import naming
+from pyflat.dataplane.announce import announce
 from pyflat.dataplane.links import index_of
 from pyflat.dataplane.namespace import Namespace, may_enter
 from pyflat.dataplane.netlink import Links
@@ -32,8 +35,8 @@ class Inside:
             self._enter()
 
     def is_possible(self) -> bool:
-        """Say whether overlays can be made in a namespace of their own."""
-        return self._path is not None and may_enter()
+        """Say whether overlays can be made in a namespace of their own, one that lasts."""
+        return self._path is not None and may_enter(self._path)
 
     def follow(self, follower: Callable[[Namespace], None]) -> None:
         """Have a follower told of the namespace as soon as it is entered."""
@@ -63,6 +66,11 @@ class Inside:
         host.check_ours(item.name)
         namespace.run(make_gateway, place.links, item)
         raise_gateway(host, item)
+
+    def announce(self, bridge: str, address: IPAddress, mac: str) -> None:
+        """See ``Kernel.announce``."""
+        if self._entered is not None:
+            self._entered[0].run(announce, bridge, address, mac)
 
     def observe(self) -> set[Object]:
         """Read all objects of ours that are there."""

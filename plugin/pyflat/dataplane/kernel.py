@@ -45,6 +45,9 @@ class Kernel(Protocol):
         By an interface, or "" for that of the route to them. Raises InvalidRequest.
         """
 
+    def announce(self, bridge: str, inside: bool, address: IPAddress, mac: str) -> None:
+        """Tell who is on a bridge that an address is behind another MAC; by any thread."""
+
     def surroundings(self) -> Surroundings:
         """Find out what the host has that is not ours."""
 

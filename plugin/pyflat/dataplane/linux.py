@@ -10,6 +10,7 @@ from typing import Literal
 
 from netaddr import IPAddress, IPNetwork
 
+from pyflat.dataplane.announce import announce
 from pyflat.dataplane.conntrack import forget
 from pyflat.dataplane.docker_user import DockerUser
 from pyflat.dataplane.inside import Inside
@@ -121,6 +122,13 @@ class LinuxKernel:
     def tunnel(self, device: str, towards: Iterable[IPAddress]) -> Tunnel:
         """See ``Kernel.tunnel``."""
         return find_tunnel(device, towards)
+
+    def announce(self, bridge: str, inside: bool, address: IPAddress, mac: str) -> None:
+        """See ``Kernel.announce``."""
+        if inside:
+            self._inside.announce(bridge, address, mac)
+        else:
+            announce(bridge, address, mac)
 
     def surroundings(self) -> Surroundings:
         """See ``Kernel.surroundings``."""

@@ -30,8 +30,13 @@ _SWITCHES = {
 }
 
 
-def may_enter() -> bool:
-    """Say whether this process may make and enter namespaces."""
+def may_enter(path: Path) -> bool:
+    """Say whether this process may enter the namespace of a path, and make it if need be.
+
+    In a service that sees the file system as read-only, what it mounted would end with it.
+    """
+    if not os.path.ismount(path) and not os.access(_existing(path.parent), os.W_OK):
+        return False
     status = Path("/proc/self/status").read_text()
     effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))
     return bool(int(effective.split()[1], 16) >> _CAP_SYS_ADMIN & 1)
@@ -49,6 +54,8 @@ class Namespace:
             if not os.path.ismount(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 netns.create(str(path))
+            if not os.path.ismount(path):
+                raise BackendError(f"namespace {path}: it cannot be made")
             self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             self.home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -68,6 +75,10 @@ class Namespace:
         self._thread.shutdown()
         os.close(self.fd)
         os.close(self.home)
+
+
+def _existing(folder: Path) -> Path:
+    return next(each for each in (folder, *folder.parents) if each.exists())
 
 
 def _switch(root: Path) -> None:

@@ -4,6 +4,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -133,7 +134,8 @@ class Follower:
         for vni in heard.new:
             self._publisher.read_later(vni)
         for move in heard.moves:
-            self._announce(*move)
+            with suppress(PyflatError):  # they ask again when nobody answers
+                self._announce(*move)
 
     def _say(self, error: str) -> None:
         if error and not self.error:

@@ -1,0 +1,135 @@
+"""Hosts of an overlay that are listed in a file (``peers=@FILE``), which is followed."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Set
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from netaddr import AddrFormatError, IPAddress
+
+from pyflat.errors import PyflatError
+from pyflat.model import Key, Network
+from pyflat.peers import Peer
+from pyflat.state import State
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks at the files.
+INTERVAL = 1.0
+
+T = TypeVar("T")
+
+
+class Engine(Protocol):
+    """The one that carries changes out, and tells of each commit."""
+
+    @property
+    def state(self) -> State:
+        """The present State."""
+
+    def learn(self, change: Callable[[State], tuple[State, T]]) -> T:
+        """Take up what is so elsewhere, and give what the change gives beside the new State."""
+
+    def subscribe(self, follower: Callable[[State, Set[Key]], None]) -> None:
+        """Have a follower told of every commit from now on."""
+
+
+def read_roster(text: str) -> tuple[set[IPAddress], list[int]]:
+    """Read an address from each line, and give the numbers of those that are none.
+
+    What follows a # is a comment.
+    """
+    found, bad = set(), []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if word := line.partition("#")[0].strip():
+            try:
+                found.add(IPAddress(word))
+            except (AddrFormatError, ValueError):
+                bad.append(number)
+    return found, bad
+
+
+def listed(path: str) -> set[IPAddress]:
+    """Give the addresses in a file; none if it cannot be read."""
+    try:
+        return read_roster(Path(path).read_text())[0]
+    except (OSError, UnicodeDecodeError):
+        return set()
+
+
+def settle_roster(state: State, identifier: str, addresses: Set[IPAddress]) -> State:
+    """Make the other hosts of a network those that are listed."""
+    network = state.get(Network, identifier)
+    if network is None or network.vni is None or network.tunnel is None:
+        return state
+    own = network.tunnel.address
+    others = {a for a in addresses if a != own and a.version == own.version}
+    for peer in list(state.ids("peers", str(network.vni))):
+        if state.require(Peer, peer).vtep not in others:
+            state = state.drop(Peer, peer)
+    for address in others:
+        state = state.put(Peer(vni=network.vni, host=str(address), vtep=address))
+    return state
+
+
+class Rosters:
+    """A thread that follows the files of this host's overlays, as long as there are any.
+
+    A file that is gone, or cannot be read, leaves what is known as it is.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._problems: dict[str, str] = {}
+        self._running = threading.Event()
+        engine.subscribe(self._follow)
+
+    def start(self) -> None:
+        """Begin with what State has; the engine must have read it."""
+        if not self._running.is_set() and self._networks():
+            self._running.set()
+            threading.Thread(target=self._run, name="rosters", daemon=True).start()
+
+    def _follow(self, _: State, touched: Set[Key]) -> None:
+        if any(kind == Network.kind for kind, _ in touched):
+            self.start()
+
+    def _networks(self) -> list[Network]:
+        state = self._engine.state
+        networks = (state.require(Network, identifier) for identifier in state.ids("overlays"))
+        return [n for n in networks if n.options.overlay and n.options.overlay.roster]
+
+    def _run(self) -> None:
+        while networks := self._networks():
+            for network in networks:
+                try:
+                    self._look(network)
+                except PyflatError as error:
+                    log.warning("hosts of network %s are not followed: %s", network.id[:12], error)
+            time.sleep(INTERVAL)
+        self._problems.clear()
+        self._running.clear()
+        self.start()  # if one has come since the last look
+
+    def _look(self, network: Network) -> None:
+        assert network.options.overlay is not None
+        path = network.options.overlay.roster
+        try:
+            text = Path(path).read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            self._say(network, f"{path}: {error}; the hosts that are known stay")
+            return
+        addresses, bad = read_roster(text)
+        lines = ", ".join(map(str, bad))
+        self._say(network, f"{path}: no address in line {lines}" if bad else "")
+        # Read as often as looked at: a time that did not change proves nothing.
+        state = self._engine.state
+        if settle_roster(state, network.id, addresses) is not state:
+            self._engine.learn(lambda state: (settle_roster(state, network.id, addresses), None))
+
+    def _say(self, network: Network, problem: str) -> None:
+        if problem and self._problems.get(network.id) != problem:
+            log.warning("%s", problem)
+        self._problems[network.id] = problem
