@@ -6,7 +6,7 @@ from typing import ClassVar, TypeAlias, get_args
 from netaddr import IPAddress, IPNetwork
 
 from pyflat import naming
-from pyflat.peers import Claim, Overlay, Peer, Remote, Resolver, Tunnel
+from pyflat.peers import Claim, Overlay, Peer, Remote, Resolver, Segment, Tunnel
 
 #: A fact under which a record can be found without a search, as ("address", network, ip).
 IndexKey: TypeAlias = tuple[str, ...]
@@ -41,12 +41,14 @@ SPACES = ("PyflatLocal", "PyflatGlobal")
 class Subnet:
     """One subnet of a network: ``cidr`` masked, ``gateway`` with the mask of the subnet.
 
-    ``space`` is the address space that the subnet was taken from.
+    ``space`` is the address space that the subnet was taken from. ``auxiliary`` are plain
+    addresses that no container gets.
     """
 
     cidr: IPNetwork
     gateway: InterfaceAddress | None = None
     space: str = ""
+    auxiliary: tuple[IPAddress, ...] = ()
 
     @property
     def is_ours(self) -> bool:
@@ -251,7 +253,9 @@ def pool_id(space: str, cidr: IPNetwork) -> str:
 class Pool:
     """A subnet that IpamDriver hands out addresses of.
 
-    ``references`` counts the RequestPool calls that a ReleasePool has not answered yet.
+    ``references`` counts the RequestPool calls that a ReleasePool has not answered yet. The subnet
+    of an ``automatic`` one was chosen here, and not by who asked. ``part`` is the range that
+    addresses are chosen from.
     """
 
     kind: ClassVar[str] = "pool"
@@ -260,6 +264,8 @@ class Pool:
     space: str
     cidr: IPNetwork
     references: int = 1
+    automatic: bool = False
+    part: IPNetwork | None = None
 
     def index_keys(self) -> tuple[IndexKey, ...]:
         """Index by address space and family."""
@@ -294,7 +300,16 @@ class AddressBlock:
 
 
 Record: TypeAlias = (
-    Network | Endpoint | Publication | Pool | AddressBlock | Peer | Remote | Claim | Resolver
+    Network
+    | Endpoint
+    | Publication
+    | Pool
+    | AddressBlock
+    | Peer
+    | Remote
+    | Claim
+    | Segment
+    | Resolver
 )
 RECORDS: dict[str, type[Record]] = {record.kind: record for record in get_args(Record)}
 

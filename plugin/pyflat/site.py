@@ -21,6 +21,8 @@ class Site:
     def __init__(self, kernel: Kernel, cluster: Addresses | None = None) -> None:
         self._kernel = kernel
         self._cluster = cluster
+        self.leased: Callable[[], bool] = lambda: False
+        """See ``Site.leased``; told by who asks the cluster."""
 
     def clustered(self) -> bool:
         """See ``Site.clustered``."""

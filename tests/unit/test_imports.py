@@ -15,7 +15,10 @@ MODULES = {
 }
 
 #: Anybody may import these; they import each other downwards only.
-BOTTOM = ["pyflat.errors", "pyflat.naming", "pyflat.peers", "pyflat.model", "pyflat.state"]
+BOTTOM = [
+    *("pyflat.errors", "pyflat.wants", "pyflat.naming", "pyflat.peers", "pyflat.model"),
+    "pyflat.state",
+]
 #: What else each part may import of pyflat, apart from itself.
 ALLOWED: dict[str, set[str]] = {
     "pyflat": set(),
@@ -23,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "pyflat.driver": {"pyflat.ipam"},
     "pyflat.ipam": set(),
     "pyflat.dataplane": set(),
-    "pyflat.overlay": {"pyflat.dataplane.path"},
+    "pyflat.overlay": {"pyflat.dataplane.path", "pyflat.ipam"},
     "pyflat.store": set(),
     "pyflat.engine": {
         *("pyflat.store", "pyflat.dataplane", "pyflat.driver.endpoints", "pyflat.site"),

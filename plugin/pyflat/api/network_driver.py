@@ -78,6 +78,7 @@ def _create_endpoint(state: State, request: messages.CreateEndpoint, world: Worl
         now=world.now(),
         alive=world.away,
         servers=_name_servers(request, world),
+        leased=world.site.leased(),
     )
     # What the request brought must not come back, not even unchanged.
     if interface.MacAddress:
@@ -149,7 +150,13 @@ METHODS = {
 def _subnet(data: messages.IPAMData) -> Subnet:
     gateway = subnet_address("Gateway", data.Gateway) if data.Gateway else None
     cidr = subnet_address("Pool", data.Pool).cidr
-    return Subnet(cidr=cidr, gateway=gateway, space=data.AddressSpace)
+    auxiliary = (data.AuxAddresses or {}).values()
+    return Subnet(
+        cidr=cidr,
+        gateway=gateway,
+        space=data.AddressSpace,
+        auxiliary=tuple(sorted(subnet_address("AuxAddresses", text).ip for text in auxiliary)),
+    )
 
 
 def _gateways(network: Network, endpoint: Endpoint) -> Answer:

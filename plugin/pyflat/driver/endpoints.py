@@ -6,6 +6,7 @@ from dataclasses import replace
 from netaddr import IPAddress
 
 from pyflat import naming
+from pyflat.driver.clusters import check_addresses
 from pyflat.errors import Conflict, InvalidRequest
 from pyflat.ipam.addresses import release_address
 from pyflat.model import Endpoint, InterfaceAddress, Network, Publication
@@ -27,13 +28,14 @@ def create_endpoint(
     now: float,
     alive: Alive,
     servers: Iterable[IPAddress] = (),
+    leased: bool = True,
 ) -> State:
     """Add an endpoint; the same one once more is no change.
 
     ``mac`` may be "", then one is chosen. ``servers`` are the name servers that Docker asks for
     the container. An endpoint that is not alive gives way to one with the same address. Raises
     NotFound for an unknown network, InvalidRequest for a bad id or an address outside the network,
-    Conflict for an address in use.
+    Conflict for an address in use, Unclaimed as ``check_addresses`` does.
     """
     network = state.require(Network, network_id)
     naming.check_id("endpoint", identifier)
@@ -54,6 +56,7 @@ def create_endpoint(
         raise Conflict(f"endpoint {identifier} exists already with another description")
     for address in own:
         state = _claim_address(state, network, address, alive)
+    check_addresses(state, network, own, leased=leased)
     return state.put(endpoint)
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from netaddr import IPAddress
 
-from pyflat.errors import Conflict, InvalidRequest
+from pyflat.errors import InvalidRequest
 from pyflat.model import Network
 from pyflat.peers import OVERHEAD, Overlay, Peer, Remote, Resolver, Tunnel
 from pyflat.state import State
@@ -19,6 +19,9 @@ class Site(Protocol):
 
     def clustered(self) -> bool:
         """Say whether this host belongs to a cluster."""
+
+    def leased(self) -> bool:
+        """Say whether the cluster counts on this host: only then it gives out addresses of it."""
 
     def may_be_inside(self) -> bool:
         """Say whether overlays can be made in a namespace of their own."""
@@ -53,12 +56,9 @@ def span(network: Network, labels: Mapping[str, str], site: Site, old: Network |
 
 
 def put_peers(state: State, network: Network) -> State:
-    """Add the other hosts that an overlay's options name. Raises Conflict for a VNI in use."""
+    """Add the other hosts that an overlay's options name."""
     if network.vni is None:
         return state
-    for other in state.ids("vni", str(network.vni)):
-        if other != network.id:
-            raise Conflict(f"vni {network.vni} is already that of network {other[:12]}")
     assert network.options.overlay is not None
     assert network.tunnel is not None
     for address in network.options.overlay.peers:
