@@ -77,8 +77,7 @@ def tunnel(network: Network, mac: str) -> Iterator[Object]:
 
 def _seal(network: Network, name: str, mac: str) -> Iterator[Object]:
     """Keep the gateway out of the tunnel: every host has one of the same address."""
-    overlay, _ = _parts(network)
-    yield frames(network, "anycast" if overlay.clustered else "contained", name, mac)
+    yield frames(network, "anycast", name, mac)
     for subnet in network.subnets:
         if subnet.gateway is not None:
             address = subnet.gateway.ip
