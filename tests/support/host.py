@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from netaddr import IPAddress
 from tests.support.dockerd import Call
 from tests.support.fake_kernel import FakeKernel
+from tests.support.news import News
 
 from pyflat import naming
 from pyflat.api.codec import decode, encode
@@ -23,6 +25,7 @@ from pyflat.store.memory import MemoryStore
 POOLS = Settings().pools
 ROUTES = routes(POOLS)
 ETH0 = Uplink(device="eth0")
+CLUSTER = (IPAddress("192.0.2.10"),)
 
 
 class Picture(NamedTuple):
@@ -48,17 +51,34 @@ def send(engine: Engine, call: Call) -> dict[str, Any]:
 
 
 class Host:
-    """Takes requests as the HTTP side does, and plays the containers' part beside them."""
+    """Takes requests as the HTTP side does, and plays the containers' part beside them.
 
-    def __init__(self, *calls: Call, kernel: FakeKernel | None = None, store: Store | None = None):
+    ``inside`` says whether there is a namespace for overlays.
+    """
+
+    def __init__(
+        self,
+        *calls: Call | News,
+        kernel: FakeKernel | None = None,
+        store: Store | None = None,
+        inside: bool = False,
+    ):
         self.kernel = kernel or FakeKernel(ETH0)
+        self.kernel.has_inside = inside
         self.store = store or MemoryStore()
-        self.engine = Engine(self.store, self.kernel)
-        self.engine.start()
+        self.start()
         self.send_all(calls)
 
-    def send(self, call: Call) -> dict[str, Any]:
-        """Send a request and let dockerd move the interface as the answer says."""
+    def start(self) -> None:
+        """Start a process."""
+        self.engine = Engine(self.store, self.kernel, lambda: CLUSTER)
+        self.engine.start()
+
+    def send(self, call: Call | News) -> dict[str, Any]:
+        """Send a request and let dockerd move the interface as the answer says, or hear news."""
+        if isinstance(call, News):
+            self.engine.learn(lambda state: (call.heard(state), None))
+            return {}
         answer = send(self.engine, call)
         self.move(call)
         return answer
@@ -70,12 +90,12 @@ class Host:
             end = naming.host_end(json.loads(call.body)["EndpointID"])
             (self.kernel.take if method == "Join" else self.kernel.give_back)(end)
 
-    def send_all(self, calls: Iterable[Call]) -> None:
+    def send_all(self, calls: Iterable[Call | News]) -> None:
         """Send requests that all succeed."""
         for call in calls:
             self.send(call)
 
-    def refusal(self, call: Call) -> PyflatError | None:
+    def refusal(self, call: Call | News) -> PyflatError | None:
         """Send a request that may be refused, and give the refusal."""
         try:
             self.send(call)
@@ -86,8 +106,7 @@ class Host:
     def restart(self) -> None:
         """End the process where it stands and start another on the same store and kernel."""
         self.kernel.end_process()
-        self.engine = Engine(self.store, self.kernel)
-        self.engine.start()
+        self.start()
 
     @property
     def state(self) -> State:
