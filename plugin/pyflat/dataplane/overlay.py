@@ -10,6 +10,7 @@ from pyflat.dataplane.overlay_objects import (
     Fdb,
     Flood,
     Gateway,
+    GatewayPort,
     Neighbour,
     ProxyNeighbour,
     Route,
@@ -34,14 +35,14 @@ def gateway(network: Network, mac: str) -> Iterator[Object]:
         owner=network.id,
         inside=True,
     )
-    yield Gateway(
-        name=network.bridge,
-        mac=mac,
-        mtu=network.options.mtu,
-        owner=network.id,
-        port=naming.gateway_port(network.id),
+    yield GatewayPort(
+        name=naming.gateway_port(network.id),
         bridge=network.port_bridge,
+        mtu=network.options.mtu,
+        gateway=network.bridge,
+        mac=mac,
     )
+    yield Gateway(name=network.bridge, mac=mac, mtu=network.options.mtu, owner=network.id)
 
 
 def tunnel(network: Network, mac: str) -> Iterator[Object]:
