@@ -3,18 +3,19 @@
 import logging
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flask import Flask
 
 from pyflat import docker_api
-from pyflat.api.http import create_http
+from pyflat.api.http import add_forgetting, create_http
 from pyflat.dataplane.linux import LinuxKernel
 from pyflat.dataplane.objects import Bridge
 from pyflat.dataplane.overlay_objects import Gateway
 from pyflat.dataplane.watch import Watch
 from pyflat.deadline import LIMIT, Deadline
 from pyflat.engine import Engine
-from pyflat.errors import StartupError
+from pyflat.errors import InvalidRequest, StartupError
 from pyflat.folder import alone, identity, last_alive, lock_for_worker
 from pyflat.model import Network
 from pyflat.overlay.access import Access, Addresses, read_access
@@ -26,6 +27,9 @@ from pyflat.settings import Settings
 from pyflat.site import Site
 from pyflat.state import State
 from pyflat.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from pyflat.overlay.cluster import Cluster
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +66,9 @@ def create_app(settings: Settings) -> Flask:
     watch.start()
     Rosters(engine).start()
     Probe(engine).start()
-    if access is not None and addresses is not None:
-        _join(settings, access, addresses, engine)
     app = create_http(engine, settings.pools)
+    cluster = _join(settings, access, addresses, engine) if access and addresses else None
+    add_forgetting(app, cluster.forget if cluster else _forget_nobody)
     add_reports(app, engine)
     app.wsgi_app = Deadline(app.wsgi_app, LIMIT)  # type: ignore[method-assign]
     app.extensions["pyflat"] = engine
@@ -110,14 +114,20 @@ def _access(settings: Settings) -> Access | None:
     )
 
 
-def _join(settings: Settings, access: Access, addresses: Addresses, engine: Engine) -> None:
+def _join(settings: Settings, access: Access, addresses: Addresses, engine: Engine) -> "Cluster":
     """Begin to tell the cluster of this host, and to hear of others."""
     # Late: without a cluster nobody needs what they import.
     from pyflat.overlay.cluster import Cluster
     from pyflat.overlay.etcd import Etcd
 
     own = identity(settings.state_dir)
-    Cluster(Etcd(access), addresses, settings.host, own, engine, engine.announce).start()
+    cluster = Cluster(Etcd(access), addresses, settings.host, own, engine, engine.announce)
+    cluster.start()
+    return cluster
+
+
+def _forget_nobody(_: str) -> None:
+    raise InvalidRequest("this host belongs to no cluster: PYFLAT_CLUSTER is not set")
 
 
 def _kernel(settings: Settings) -> LinuxKernel:

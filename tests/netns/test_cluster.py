@@ -13,8 +13,10 @@ from tests.support.dockerd import docker_id
 from tests.support.etcd import FAR, NEAR, EtcdServer
 from tests.support.witness import run
 
+from pyflat.errors import Conflict, NotFound
 from pyflat.model import Endpoint
 from pyflat.overlay import follower, gateway, publisher
+from pyflat.overlay.etcd import Etcd
 from pyflat.peers import Peer, Remote
 
 Make = Callable[..., Member]
@@ -259,3 +261,31 @@ def test_a_network_that_goes_takes_along_what_is_known_of_it_and_is_withdrawn(
     eventually(lambda: one.expired() == {"h2"})
     two.create()
     eventually(lambda: two.hears(n2="h1") and one.peers() == {"h2"})
+
+
+def test_a_host_is_forgotten_when_it_is_gone_and_nothing_else_is(
+    make: Make, etcd: EtcdServer
+) -> None:
+    one, two = make(1), make(2)
+    one.run("web", 2)
+    two.run("db", 3)
+    eventually(lambda: one.hears(n3="h2") and two.hears(n2="h1"))
+    claims = Etcd(one.access)
+    claims.put({"pools/x/blocks/1": {"host": "h1"}, "pools/x/blocks/2": {"host": "h2"}})
+    claims.put({"vnis/42": {"hosts": ["h1", "h2"], "auto": True}, "vnis/43": {"hosts": ["h2"]}})
+    with pytest.raises(Conflict, match="host h2 is there"):
+        one.cluster.forget("h2")
+    with pytest.raises(NotFound, match="host h3 is not known"):
+        one.cluster.forget("h3")
+    assert one.hears(n3="h2")
+    two.cluster.end()
+    eventually(lambda: one.expired() == {"h2"})
+    one.cluster.forget("h2")
+    assert one.hears()
+    assert one.peers() | one.expired() == set()
+    kept = claims.read("").values
+    assert set(kept) == {
+        *("hosts/h1", "networks/42/hosts/h1", f"networks/42/endpoints/{docker_id('web')}"),
+        *("pools/x/blocks/1", "vnis/42"),
+    }
+    assert kept["vnis/42"] == {"hosts": ["h1"], "auto": True}
