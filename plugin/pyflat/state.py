@@ -22,11 +22,23 @@ from pyflat.model import (
     Publication,
     Record,
 )
-from pyflat.peers import Claim, Peer, Remote
+from pyflat.peers import Claim, Peer, Remote, Resolver, Segment
 
 Index: TypeAlias = "Map[IndexKey, Map[str, None]]"
 
-R = TypeVar("R", Network, Endpoint, Publication, Pool, AddressBlock, Peer, Remote, Claim)
+R = TypeVar(
+    "R",
+    Network,
+    Endpoint,
+    Publication,
+    Pool,
+    AddressBlock,
+    Peer,
+    Remote,
+    Claim,
+    Segment,
+    Resolver,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Labs of one host, whose daemons start one after the other."""
+"""Labs whose daemons start one after the other."""
 
 import secrets
 from collections.abc import Iterator
@@ -11,10 +11,12 @@ from dockerlab.host import Host
 
 
 @contextmanager
-def bare_lab(engine: str | None = None, *, live_restore: bool = False) -> Iterator[Lab]:
-    """A lab with one host on which nothing runs."""
+def bare_lab(
+    engine: str | None = None, *, hosts: int = 1, live_restore: bool = False
+) -> Iterator[Lab]:
+    """A lab whose hosts, one or more, run nothing yet."""
     name = f"t{secrets.token_hex(3)}"
-    with Lab.up(name, engine=engine, live_restore=live_restore, start=False) as lab:
+    with Lab.up(name, hosts=hosts, engine=engine, live_restore=live_restore, start=False) as lab:
         yield lab
 
 

@@ -14,8 +14,10 @@ from tests.support.host import ETH0, Host
 from pyflat.overlay.access import Access, Addresses, read_access
 from pyflat.overlay.cluster import Cluster
 from pyflat.overlay.etcd import Etcd
+from pyflat.overlay.upkeep import Upkeep
 from pyflat.peers import Peer, Remote
 from pyflat.state import State
+from pyflat.store.base import Store
 from pyflat.store.memory import MemoryStore
 
 VNI = 42
@@ -37,7 +39,15 @@ def eventually(holds: Callable[[], object], seconds: float = 10.0) -> None:
 class Member:
     """A host of a cluster with the network ``blue``; its end of the tunnel is 192.0.2.NUMBER."""
 
-    def __init__(self, url: str, number: int, *, name: str = "", identity: str = "") -> None:
+    def __init__(
+        self,
+        url: str,
+        number: int,
+        *,
+        name: str = "",
+        identity: str = "",
+        store: Store | None = None,
+    ) -> None:
         self.name = name or f"h{number}"
         self.network = docker_id(f"blue on {number}")
         self.moves: list[tuple[int, str, str]] = []
@@ -45,7 +55,7 @@ class Member:
         """Every State that it has had."""
         kernel = FakeKernel(ETH0)
         kernel.underlay = replace(kernel.underlay, address=IPAddress(f"192.0.2.{number}"))
-        self.store = MemoryStore()
+        self.store = store or MemoryStore()
         self.access = access(url)
         self._identity = identity or str(number)
         self.host = Host(kernel=kernel, store=self.store, cluster=Addresses(self.access.endpoints))
@@ -58,11 +68,21 @@ class Member:
         addresses = Addresses(self.access.endpoints)
         etcd = Etcd(self.access)
         self.cluster = Cluster(etcd, addresses, self.name, self._identity, engine, self._announce)
+        self.upkeep = Upkeep(etcd, engine, self.name, self.cluster.lease)
+        engine.site.leased = self.upkeep.leased
+        engine.subscribe(self.upkeep.follow)
+        self.host.claims = self.upkeep.claims
         self.cluster.start()
+        self.upkeep.start()
+
+    def end(self) -> None:
+        """End its threads soon."""
+        self.cluster.end()
+        self.upkeep.stop()
 
     def restart(self) -> None:
         """End the plugin where it stands, and start it again."""
-        self.cluster.end()
+        self.end()
         self.host.restart()
         self.start()
 

@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from pyflat.api import admin, ipam_driver, network_driver
-from pyflat.api.calls import Answer, Engine, Method, Result, World
+from pyflat.api.calls import Answer, Claims, Engine, Method, Result, World, carry_out
 from pyflat.api.codec import decode, encode
 from pyflat.api.messages import ForgetHost, Request
 from pyflat.errors import InvalidRequest, PyflatError
@@ -46,12 +46,12 @@ def routes(sources: Sequence[Source]) -> dict[str, Method]:
     return table
 
 
-def create_http(engine: Engine, sources: Sequence[Source]) -> Flask:
-    """Make the WSGI application that dockerd talks to."""
+def create_http(engine: Engine, sources: Sequence[Source], claims: Claims | None = None) -> Flask:
+    """Make the WSGI application that dockerd talks to; ``claims`` are those of its cluster."""
     app = Flask("pyflat", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST
     for path, method in routes(sources).items():
-        _add(app, path, method.request, partial(_carry_out, engine, method))
+        _add(app, path, method.request, partial(_answer, engine, claims, method))
     app.register_error_handler(404, lambda _: _failure(f"{request.path} is not known", 404))
     app.register_error_handler(405, lambda _: _failure("only POST is understood", 405))
     return app
@@ -60,25 +60,25 @@ def create_http(engine: Engine, sources: Sequence[Source]) -> Flask:
 def add_forgetting(app: Flask, forget: Callable[[str], None]) -> None:
     """Add ``Pyflat.ForgetHost``, which asks the cluster: no change of State may wait for that."""
 
-    def carry_out(message: ForgetHost) -> Answer:
+    def answer(message: ForgetHost) -> Answer:
         forget(message.Name)
         return {}
 
-    _add(app, "/Pyflat.ForgetHost", ForgetHost, carry_out)
+    _add(app, "/Pyflat.ForgetHost", ForgetHost, answer)
 
 
-def _carry_out(engine: Engine, method: Method, message: Request) -> Answer:
-    return engine.update(lambda state: method.handle(state, message, engine))
+def _answer(engine: Engine, claims: Claims | None, method: Method, message: Request) -> Answer:
+    return carry_out(engine, claims, lambda state: method.handle(state, message, engine))
 
 
-def _add(app: Flask, path: str, kind: type[R], carry_out: Callable[[R], Answer]) -> None:
-    app.add_url_rule(path, path, _view(path, kind, carry_out), methods=["POST"])
+def _add(app: Flask, path: str, kind: type[R], answer: Callable[[R], Answer]) -> None:
+    app.add_url_rule(path, path, _view(path, kind, answer), methods=["POST"])
 
 
-def _view(path: str, kind: type[R], carry_out: Callable[[R], Answer]) -> Callable[[], Response]:
+def _view(path: str, kind: type[R], give: Callable[[R], Answer]) -> Callable[[], Response]:
     def view() -> Response:
         try:
-            answer = carry_out(decode(_body(), kind))
+            answer = give(decode(_body(), kind))
         except PyflatError as error:
             text = _brief(str(error))
             log.warning("%s: %s", path, text)

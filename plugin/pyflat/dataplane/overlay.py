@@ -17,7 +17,7 @@ from pyflat.dataplane.overlay_objects import (
 )
 from pyflat.dataplane.ruleset import listed
 from pyflat.model import Network
-from pyflat.peers import Overlay, Peer, Remote, Tunnel
+from pyflat.peers import Overlay, Peer, Remote, Resolver, Tunnel
 from pyflat.state import State
 
 
@@ -122,6 +122,16 @@ def remote(state: State, record: Remote) -> Iterator[Object]:
             )
         if tunnelled or not record.addresses:
             yield Fdb(device=device, mac=record.mac, vtep=record.vtep, inside=inside)
+
+
+def resolver(state: State, record: Resolver) -> Iterator[Object]:
+    """Have what an overlay's containers ask of a name server answered by a program of ours."""
+    network = state.require(Network, record.network)
+    version, place = record.server.version, (str(record.address), str(record.port))
+    match = (network.bridge, str(record.server))
+    yield Element(family="inet", name=f"resolver{version}", match=match, data=place)
+    for protocol in ("tcp", "udp"):
+        yield _element(f"private{version}", place[0], protocol, place[1])
 
 
 def _routed(network: Network, end: Tunnel, block: IPNetwork, vtep: IPAddress) -> Iterator[Object]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from netaddr import IPAddress
 
 from pyflat import naming
+from pyflat.driver.clusters import check_addresses
 from pyflat.errors import Conflict, InvalidRequest
 from pyflat.ipam.addresses import release_address
 from pyflat.model import Endpoint, InterfaceAddress, Network, Publication
@@ -26,12 +27,15 @@ def create_endpoint(
     mac: str,
     now: float,
     alive: Alive,
+    servers: Iterable[IPAddress] = (),
+    leased: bool = True,
 ) -> State:
     """Add an endpoint; the same one once more is no change.
 
-    ``mac`` may be "", then one is chosen. An endpoint that is not alive gives
-    way to one with the same address. Raises NotFound for an unknown network, InvalidRequest for
-    a bad id or an address outside the network, Conflict for an address in use.
+    ``mac`` may be "", then one is chosen. ``servers`` are the name servers that Docker asks for
+    the container. An endpoint that is not alive gives way to one with the same address. Raises
+    NotFound for an unknown network, InvalidRequest for a bad id or an address outside the network,
+    Conflict for an address in use, Unclaimed as ``check_addresses`` does.
     """
     network = state.require(Network, network_id)
     naming.check_id("endpoint", identifier)
@@ -43,14 +47,16 @@ def create_endpoint(
         mac=mac or (old.mac if old else _choose_mac(network, identifier, own)),
         addresses=own,
         since=now,
+        servers=tuple(servers) if network.vni is not None else (),
     )
     if old is not None:
-        told = {"since", "sandbox", "generation", "names"}
+        told = {"since", "sandbox", "generation", "names", "servers"}
         if replace(endpoint, **{field: getattr(old, field) for field in told}) == old:
             return state
         raise Conflict(f"endpoint {identifier} exists already with another description")
     for address in own:
         state = _claim_address(state, network, address, alive)
+    check_addresses(state, network, own, leased=leased)
     return state.put(endpoint)
 
 
@@ -83,6 +89,12 @@ def leave(state: State, *, identifier: str, now: float) -> State:
     if endpoint is None:
         return state
     return state.drop(Publication, identifier).put(replace(endpoint, sandbox="", since=now))
+
+
+def name_endpoint(state: State, *, identifier: str, names: Iterable[str]) -> State:
+    """Note the names of an endpoint's container; an unknown endpoint is no change."""
+    endpoint = state.get(Endpoint, identifier)
+    return state.put(replace(endpoint, names=tuple(names))) if endpoint is not None else state
 
 
 def bury(state: State, endpoint: Endpoint) -> State:
