@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,14 +10,14 @@ from flask import Flask
 
 from pyflat import docker_api
 from pyflat.api.calls import Claims
-from pyflat.api.http import create_http
+from pyflat.api.http import add_forgetting, create_http
 from pyflat.dataplane.linux import LinuxKernel
 from pyflat.dataplane.objects import Bridge
 from pyflat.dataplane.overlay_objects import Gateway
 from pyflat.dataplane.watch import Watch
 from pyflat.deadline import LIMIT, Deadline
 from pyflat.engine import Engine
-from pyflat.errors import StartupError
+from pyflat.errors import InvalidRequest, StartupError
 from pyflat.folder import alone, identity, last_alive, lock_for_worker
 from pyflat.model import Network
 from pyflat.names.learn import Learning
@@ -69,10 +70,10 @@ def create_app(settings: Settings) -> Flask:
     Learning(engine).start()
     Rosters(engine).start()
     Probe(engine).start()
-    claims = None
-    if access is not None and addresses is not None:
-        claims = _join(settings, access, addresses, engine)
+    joined = _join(settings, access, addresses, engine) if access and addresses else None
+    claims, forget = joined or (None, _forget_nobody)
     app = create_http(engine, settings.pools, claims)
+    add_forgetting(app, forget)
     add_reports(app, engine)
     app.wsgi_app = Deadline(app.wsgi_app, LIMIT)  # type: ignore[method-assign]
     ends = app.extensions["pyflat-ends"] = ExitStack()
@@ -120,8 +121,13 @@ def _access(settings: Settings) -> Access | None:
     )
 
 
-def _join(settings: Settings, access: Access, addresses: Addresses, engine: Engine) -> Claims:
-    """Begin to tell the cluster of this host, and to hear of others; give what claims of it."""
+def _join(
+    settings: Settings, access: Access, addresses: Addresses, engine: Engine
+) -> tuple[Claims, Callable[[str], None]]:
+    """Begin to tell the cluster of this host, and to hear of others.
+
+    Gives what claims of it, and what forgets a host.
+    """
     # Late: without a cluster nobody needs what they import.
     from pyflat.overlay.cluster import Cluster
     from pyflat.overlay.etcd import Etcd
@@ -135,7 +141,11 @@ def _join(settings: Settings, access: Access, addresses: Addresses, engine: Engi
     engine.subscribe(upkeep.follow)
     cluster.start()
     upkeep.start()
-    return upkeep.claims
+    return upkeep.claims, cluster.forget
+
+
+def _forget_nobody(_: str) -> None:
+    raise InvalidRequest("this host belongs to no cluster: PYFLAT_CLUSTER is not set")
 
 
 def _kernel(settings: Settings) -> LinuxKernel:

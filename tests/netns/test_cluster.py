@@ -13,8 +13,10 @@ from tests.support.dockerd import docker_id
 from tests.support.etcd import FAR, NEAR, EtcdServer
 from tests.support.witness import run
 
+from pyflat.errors import Conflict, NotFound
 from pyflat.model import Endpoint
 from pyflat.overlay import follower, gateway, publisher
+from pyflat.overlay.etcd import Etcd
 from pyflat.peers import Peer, Remote
 
 Make = Callable[..., Member]
@@ -41,7 +43,7 @@ def make(etcd: EtcdServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
 
     yield make_one
     for member in members:
-        member.cluster.end()
+        member.end()
 
 
 @contextmanager
@@ -184,11 +186,11 @@ def test_a_second_host_of_a_name_is_refused_until_the_first_is_gone(
 ) -> None:
     one = make(1)
     eventually(one.cluster.lease)
-    other = make(9, name="h1")
+    other = make(9, name="h1", create=False)
     eventually(lambda: "another host is called h1 already" in caplog.text)
     assert other.cluster.lease() == 0
     assert "PYFLAT_HOST" in other.cluster.status().telling
-    one.cluster.end()
+    one.end()
     eventually(other.cluster.lease)
 
 
@@ -205,20 +207,18 @@ def test_a_restart_is_the_same_host_at_once(make: Make) -> None:
     assert not any(peer.expired for state in two.states[since:] for peer in state.all(Peer))
 
 
-def test_a_container_that_moves_is_announced_to_those_who_knew_it_and_the_older_one_is_forgotten(
-    make: Make,
-) -> None:
+def test_an_address_that_moves_is_announced_where_there_are_containers(make: Make) -> None:
     one, two, three = make(1), make(2), make(3)
     one.run("neighbour", 3)
     one.run("web", 2)
     three.run("other neighbour", 4)
     eventually(lambda: two.hears(n2="h1", n3="h1", n4="h3") and three.hears(n2="h1", n3="h1"))
+    one.remove("web")
+    eventually(lambda: two.hears(n3="h1", n4="h3"))
     two.run("moved", 2)
     move = (VNI, "10.42.0.2", two.host.state.require(Endpoint, docker_id("moved")).mac)
     eventually(lambda: three.hears(n2="h2", n3="h1") and move in three.moves)
-    one.remove("web")
     eventually(lambda: one.hears(n2="h2", n4="h3") and move in one.moves)
-    assert two.hears(n3="h1", n4="h3")
 
 
 def test_what_a_new_network_finds_is_announced_to_nobody(make: Make) -> None:
@@ -259,3 +259,31 @@ def test_a_network_that_goes_takes_along_what_is_known_of_it_and_is_withdrawn(
     eventually(lambda: one.expired() == {"h2"})
     two.create()
     eventually(lambda: two.hears(n2="h1") and one.peers() == {"h2"})
+
+
+def test_a_host_is_forgotten_when_it_is_gone_and_nothing_else_is(
+    make: Make, etcd: EtcdServer
+) -> None:
+    one, two = make(1), make(2)
+    one.run("web", 2)
+    two.run("db", 3)
+    eventually(lambda: one.hears(n3="h2") and two.hears(n2="h1"))
+    claims = Etcd(one.access)
+    claims.put({"pools/x/blocks/1": {"host": "h1"}, "pools/x/blocks/2": {"host": "h2"}})
+    claims.put({"vnis/42": {"hosts": ["h1", "h2"], "auto": True}, "vnis/43": {"hosts": ["h2"]}})
+    with pytest.raises(Conflict, match="host h2 is there"):
+        one.cluster.forget("h2")
+    with pytest.raises(NotFound, match="host h3 is not known"):
+        one.cluster.forget("h3")
+    assert one.hears(n3="h2")
+    two.end()
+    eventually(lambda: one.expired() == {"h2"})
+    one.cluster.forget("h2")
+    assert one.hears()
+    assert one.peers() | one.expired() == set()
+    kept = claims.read("").values
+    assert set(kept) == {
+        *("hosts/h1", "networks/42/hosts/h1", f"networks/42/endpoints/{docker_id('web')}"),
+        *("pools/x/blocks/1", "vnis/42"),
+    }
+    assert kept["vnis/42"] == {"hosts": ["h1"], "auto": True}

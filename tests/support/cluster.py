@@ -56,17 +56,17 @@ class Member:
         kernel = FakeKernel(ETH0)
         kernel.underlay = replace(kernel.underlay, address=IPAddress(f"192.0.2.{number}"))
         self.store = store or MemoryStore()
-        self._access = access(url)
+        self.access = access(url)
         self._identity = identity or str(number)
-        self.host = Host(kernel=kernel, store=self.store, cluster=Addresses(self._access.endpoints))
+        self.host = Host(kernel=kernel, store=self.store, cluster=Addresses(self.access.endpoints))
         self.start()
 
     def start(self) -> None:
         """Join the cluster, as the plugin does at its start."""
         engine = self.host.engine
         engine.subscribe(lambda before, touched: self.states.append(engine.state))
-        addresses = Addresses(self._access.endpoints)
-        etcd = Etcd(self._access)
+        addresses = Addresses(self.access.endpoints)
+        etcd = Etcd(self.access)
         self.cluster = Cluster(etcd, addresses, self.name, self._identity, engine, self._announce)
         self.upkeep = Upkeep(etcd, engine, self.name, self.cluster.lease)
         engine.site.leased = self.upkeep.leased

@@ -118,6 +118,12 @@ class Forget(Request, frozen=True, kw_only=True):
     Name: str
 
 
+class ForgetHost(Request, frozen=True, kw_only=True):
+    """Pyflat.ForgetHost: of an administrator, about another host of the cluster."""
+
+    Name: str
+
+
 class PortBinding(Struct, frozen=True, kw_only=True):
     """One entry of the option ``com.docker.network.portmap``."""
 

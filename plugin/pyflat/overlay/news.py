@@ -44,7 +44,7 @@ def hear(state: State, *, own: str, changed: Mapping[str, Any], now: float) -> t
         if kind == "hosts":
             state = _hear_host(state, own, vni, name, value, now, heard)
         else:
-            state = _hear_endpoint(state, own, vni, name, value, heard)
+            state = _hear_endpoint(state, vni, name, value, heard)
     return state, heard
 
 
@@ -114,13 +114,11 @@ def _hear_host(
     return state.put(peer)
 
 
-def _hear_endpoint(
-    state: State, own: str, vni: int, identifier: str, value: Any, heard: Heard
-) -> State:
+def _hear_endpoint(state: State, vni: int, identifier: str, value: Any, heard: Heard) -> State:
     if value is None:
         return _withdraw(state, vni, identifier)
     remote = read_remote(vni, identifier, value)
-    if remote is None or remote.host == own or not state.get(Peer, f"{vni}|{remote.host}"):
+    if remote is None or not state.get(Peer, f"{vni}|{remote.host}"):
         return state
     if here := list(_here(state, remote)):
         heard.winners |= {endpoint.id: vni for endpoint in here}
