@@ -8,6 +8,7 @@ from tests.support.dockerd import Call
 from tests.support.fake_kernel import FakeKernel
 
 from pyflat import naming
+from pyflat.api.calls import Claims, carry_out
 from pyflat.api.codec import decode, encode
 from pyflat.api.http import routes
 from pyflat.dataplane.desired import desired_all
@@ -16,6 +17,7 @@ from pyflat.engine import Engine
 from pyflat.errors import PyflatError
 from pyflat.model import Record
 from pyflat.settings import Settings
+from pyflat.site import Addresses
 from pyflat.state import Index, State
 from pyflat.store.base import Store
 from pyflat.store.memory import MemoryStore
@@ -38,11 +40,11 @@ def records_of(state: State) -> frozenset[Record]:
     return frozenset(record for table in state.tables.values() for record in table.values())
 
 
-def send(engine: Engine, call: Call) -> dict[str, Any]:
+def send(engine: Engine, call: Call, claims: Claims | None = None) -> dict[str, Any]:
     """Carry a request out as the HTTP side does."""
     method = ROUTES[call.path]
     message = decode(call.body, method.request)
-    answer = engine.update(lambda state: method.handle(state, message, engine))
+    answer = carry_out(engine, claims, lambda state: method.handle(state, message, engine))
     result: dict[str, Any] = json.loads(encode(answer))
     return result
 
@@ -50,16 +52,24 @@ def send(engine: Engine, call: Call) -> dict[str, Any]:
 class Host:
     """Takes requests as the HTTP side does, and plays the containers' part beside them."""
 
-    def __init__(self, *calls: Call, kernel: FakeKernel | None = None, store: Store | None = None):
+    def __init__(
+        self,
+        *calls: Call,
+        kernel: FakeKernel | None = None,
+        store: Store | None = None,
+        cluster: Addresses | None = None,
+    ) -> None:
         self.kernel = kernel or FakeKernel(ETH0)
         self.store = store or MemoryStore()
-        self.engine = Engine(self.store, self.kernel)
+        self.claims: Claims | None = None
+        self._cluster = cluster
+        self.engine = Engine(self.store, self.kernel, cluster)
         self.engine.start()
         self.send_all(calls)
 
     def send(self, call: Call) -> dict[str, Any]:
         """Send a request and let dockerd move the interface as the answer says."""
-        answer = send(self.engine, call)
+        answer = send(self.engine, call, self.claims)
         self.move(call)
         return answer
 
@@ -86,7 +96,7 @@ class Host:
     def restart(self) -> None:
         """End the process where it stands and start another on the same store and kernel."""
         self.kernel.end_process()
-        self.engine = Engine(self.store, self.kernel)
+        self.engine = Engine(self.store, self.kernel, self._cluster)
         self.engine.start()
 
     @property

@@ -8,7 +8,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from pyflat.api import admin, ipam_driver, network_driver
-from pyflat.api.calls import Answer, Engine, Method, Result, World
+from pyflat.api.calls import Answer, Claims, Engine, Method, Result, World, carry_out
 from pyflat.api.codec import decode, encode
 from pyflat.api.messages import Request
 from pyflat.errors import InvalidRequest, PyflatError
@@ -42,22 +42,24 @@ def routes(sources: Sequence[Source]) -> dict[str, Method]:
     return table
 
 
-def create_http(engine: Engine, sources: Sequence[Source]) -> Flask:
-    """Make the WSGI application that dockerd talks to."""
+def create_http(engine: Engine, sources: Sequence[Source], claims: Claims | None = None) -> Flask:
+    """Make the WSGI application that dockerd talks to; ``claims`` are those of its cluster."""
     app = Flask("pyflat", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST
     for path, method in routes(sources).items():
-        app.add_url_rule(path, path, _view(engine, path, method), methods=["POST"])
+        app.add_url_rule(path, path, _view(engine, claims, path, method), methods=["POST"])
     app.register_error_handler(404, lambda _: _failure(f"{request.path} is not known", 404))
     app.register_error_handler(405, lambda _: _failure("only POST is understood", 405))
     return app
 
 
-def _view(engine: Engine, path: str, method: Method) -> Callable[[], Response]:
+def _view(
+    engine: Engine, claims: Claims | None, path: str, method: Method
+) -> Callable[[], Response]:
     def view() -> Response:
         try:
             message = decode(_body(), method.request)
-            answer = engine.update(lambda state: method.handle(state, message, engine))
+            answer = carry_out(engine, claims, lambda s: method.handle(s, message, engine))
         except PyflatError as error:
             text = _brief(str(error))
             log.warning("%s: %s", path, text)

@@ -13,6 +13,7 @@ GENERIC = "com.docker.network.generic"
 INTERNAL = "com.docker.network.internal"
 NO_IPV6 = "com.docker.network.driver.private.no_proxy_6to4"
 PORT_MAP = "com.docker.network.portmap"
+NAME_SERVERS = "com.docker.network.endpoint.dnsservers"
 ADDRESS_TYPE = "RequestAddressType"
 GATEWAY = "com.docker.network.gateway"
 

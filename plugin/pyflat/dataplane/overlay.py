@@ -17,7 +17,7 @@ from pyflat.dataplane.overlay_objects import (
 )
 from pyflat.dataplane.ruleset import listed
 from pyflat.model import Network
-from pyflat.peers import Overlay, Peer, Remote, Tunnel
+from pyflat.peers import Overlay, Peer, Remote, Resolver, Tunnel
 from pyflat.state import State
 
 
@@ -77,8 +77,7 @@ def tunnel(network: Network, mac: str) -> Iterator[Object]:
 
 def _seal(network: Network, name: str, mac: str) -> Iterator[Object]:
     """Keep the gateway out of the tunnel: every host has one of the same address."""
-    overlay, _ = _parts(network)
-    yield frames(network, "anycast" if overlay.clustered else "contained", name, mac)
+    yield frames(network, "anycast", name, mac)
     for subnet in network.subnets:
         if subnet.gateway is not None:
             address = subnet.gateway.ip
@@ -122,6 +121,16 @@ def remote(state: State, record: Remote) -> Iterator[Object]:
             )
         if tunnelled or not record.addresses:
             yield Fdb(device=device, mac=record.mac, vtep=record.vtep, inside=inside)
+
+
+def resolver(state: State, record: Resolver) -> Iterator[Object]:
+    """Have what an overlay's containers ask of a name server answered by a program of ours."""
+    network = state.require(Network, record.network)
+    version, place = record.server.version, (str(record.address), str(record.port))
+    match = (network.bridge, str(record.server))
+    yield Element(family="inet", name=f"resolver{version}", match=match, data=place)
+    for protocol in ("tcp", "udp"):
+        yield _element(f"private{version}", place[0], protocol, place[1])
 
 
 def _routed(network: Network, end: Tunnel, block: IPNetwork, vtep: IPAddress) -> Iterator[Object]:

@@ -5,6 +5,9 @@ from typing import Any
 from pyflat.dataplane.netlink import GROUP, Links, require
 from pyflat.dataplane.overlay_objects import Gateway, Vxlan
 
+# linux/neighbour.h: NTF_MASTER, NTF_STICKY, NUD_NOARP
+_MASTER, _STICKY, _STATIC = 0x04, 0x40, 0x40
+
 
 def make_vxlan(links: Links, item: Vxlan, namespace: int | None) -> None:
     """Make a VXLAN device in the namespace of a descriptor, None for that of ``links``.
@@ -48,6 +51,9 @@ def make_gateway(links: Links, item: Gateway) -> None:
     """Make a gateway's port of the bridge, with its other end in the host's namespace."""
     peer = {"ifname": item.name, "address": item.mac, "group": GROUP}
     links.add_pair(item.port, peer, item.bridge, item.mtu)
+    # It is nowhere else: another host's gateway has the same MAC, and must not draw it away.
+    values: dict[str, Any] = {"lladdr": item.mac, "flags": _MASTER | _STICKY, "state": _STATIC}
+    links.request("fdb", "replace", ifindex=require(item.port), **values)
 
 
 def raise_gateway(links: Links, item: Gateway) -> None:

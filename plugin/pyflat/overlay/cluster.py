@@ -48,6 +48,7 @@ class Cluster:
         self._publisher = Publisher(etcd, host, identity, lambda: engine.state)
         self._follower = Follower(etcd, host, engine, self._publisher, announce, addresses.resolve)
         engine.subscribe(self._publisher.follow)
+        engine.subscribe(self._follower.follow)
 
     def start(self) -> None:
         """Begin; the engine must have read its State."""
