@@ -169,8 +169,11 @@ def _ports(host: Host) -> list[str]:
 
 
 def _held(host: Host) -> Iterator[str]:
-    """Pyflat's own sockets of these protocols: `ss` lists none that is bound and no more."""
-    if host.pyflat.running:
+    """Pyflat's own sockets of these protocols: `ss` lists none that is bound and no more.
+
+    Not where it has connections to a cluster, which come and go.
+    """
+    if host.pyflat.running and not host.pyflat.env.get("PYFLAT_CLUSTER"):
         for pid in family(host.pyflat.pid):
             yield from (name for name in _sockets(pid) if name.startswith(("TCP", "UDP")))
 
