@@ -15,12 +15,14 @@ __all__ = [
     "traces",
 ]
 
-#: Seconds in which the veth pairs of removed containers have to go.
-VETH_GRACE = 1.0
+#: What goes in the background: veth pairs of removed containers, the claim of a VNI in a cluster.
+LATE = ('"veth"', "record segment ")
+#: Seconds in which that has to go.
+GRACE = 3.0
 
 
 def assert_same(host: Host, before: Traces) -> None:
-    """All traces are as before: at once, but for veth pairs, which have their grace."""
+    """All traces are as before: at once, but for what has its grace."""
     left = difference(before, traces(host))
-    assert [line for line in left if '"veth"' not in line] == []
-    assert not left or wait_until(lambda: traces(host) == before, VETH_GRACE, 0.1), left
+    assert [line for line in left if not any(word in line for word in LATE)] == []
+    assert not left or wait_until(lambda: traces(host) == before, GRACE, 0.1), left
