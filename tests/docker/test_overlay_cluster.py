@@ -8,7 +8,7 @@ import pytest
 from tests.docker.capture import captured, sent
 from tests.docker.client import Container, Docker
 from tests.docker.overlays import Overlay, amiss, lab_of_three, own_address
-from tests.docker.reach import Answer, answering, ask, server_of
+from tests.docker.reach import Answer, answering, ask
 from tests.docker.stream import SIZE, exchanged
 from tests.docker.ways import astray
 
@@ -90,4 +90,5 @@ def test_a_container_that_moves_is_found_on_its_new_host(blue: Overlay) -> None:
 
 
 def _is_at(web: Container, address: str, place: str) -> bool:
-    return server_of(web, address, 80, wait=1) == place
+    answer = ask(web, address, 80, wait=1)
+    return answer is not None and answer.server == place

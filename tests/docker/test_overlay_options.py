@@ -18,10 +18,12 @@ pytestmark = pytest.mark.engine("28.5")
 FAMILIES = (4, 6)
 
 
+@pytest.mark.parametrize("direct", [False, True])
 def test_with_icc_off_containers_of_all_hosts_reach_what_is_published_and_nothing_else(
-    dockers: list[Docker], trio: Lab
+    dockers: list[Docker], trio: Lab, direct: bool
 ) -> None:
-    blue = Overlay(dockers, *over(trio), *label("bridge.enable_icc", "false"))
+    found = ("-o", "direct=true") if direct else over(trio)
+    blue = Overlay(dockers, *found, *label("bridge.enable_icc", "false"))
     twin = dockers[0].web("twin", "--network", "blue")
     unpublished = {web.name: (web, blue.others(web)) for web in blue.webs}
     assert leaks({**unpublished, "twin": (twin, blue.inside())}) == []

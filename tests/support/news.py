@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from netaddr import IPNetwork
+
 from pyflat.peers import Peer, Remote, Segment
 from pyflat.state import State
 
@@ -23,3 +25,9 @@ class News:
         own = isinstance(self.record, Segment)
         known = own or any(state.ids("vni", str(self.record.vni)))
         return state.put(self.record) if known else state
+
+
+def segment(vni: int, *pools: str) -> Segment:
+    """Give a VNI to this host, for a network whose gateways are the first of its pools."""
+    parts = (f"--subnet {p} --ipam-driver pyflat --gateway {IPNetwork(p)[1]}" for p in pools)
+    return Segment(vni=vni, parts=tuple(sorted(parts)))

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 from tests.support import dockerd
 from tests.support.dockerd import Call, docker_id
-from tests.support.news import News
+from tests.support.news import News, segment
 
-from pyflat.peers import Peer, Remote, Segment
+from pyflat.peers import Peer, Remote
 
 
 class Pair(NamedTuple):
@@ -115,10 +115,8 @@ class World:
 
 def _segment(vni: int, v4: str, v6: str) -> Pair:
     """Give the VNI to this host."""
-    subnets = ((f"{v4}.0/24", f"{v4}.1"), (f"{v6}:/64", f"{v6}:1"))
-    parts = (f"--subnet {s} --ipam-driver pyflat --gateway {g}" for s, g in subnets)
-    segment = Segment(vni=vni, parts=tuple(sorted(parts)))
-    return Pair(News(segment), News(segment, gone=True))
+    given = segment(vni, f"{v4}.0/24", f"{v6}:/64")
+    return Pair(News(given), News(given, gone=True))
 
 
 def _news(vni: int, host: str, vtep: IPAddress, v4: str, v6: str) -> Iterator[Pair]:

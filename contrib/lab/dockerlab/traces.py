@@ -179,12 +179,21 @@ def _held(host: Host) -> Iterator[str]:
 
 
 def _sockets(pid: int) -> Iterator[str]:
-    """The protocols of a process's sockets."""
+    """The protocols of a process's sockets, but for connections: those come and go."""
+    connected = _connected(pid)
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(OSError):
             # Other kinds of files have no such attribute.
             name = os.getxattr(descriptor, "system.sockprotoname")
-            yield name.rstrip(b"\0").decode()
+            if str(descriptor.readlink()) not in connected:
+                yield name.rstrip(b"\0").decode()
+
+
+def _connected(pid: int) -> set[str]:
+    """The sockets of TCP that have another end."""
+    tables = (Path(f"/proc/{pid}/net/{name}").read_text() for name in ("tcp", "tcp6"))
+    rows = [line.split() for table in tables for line in table.splitlines()[1:]]
+    return {f"socket:[{row[9]}]" for row in rows if not row[2].endswith(":0000")}
 
 
 def _text(value: Any) -> str:

@@ -71,6 +71,10 @@ def tunnel(network: Network, mac: str) -> Iterator[Object]:
     if network.is_direct:
         yield Sysctl(path=f"ipv4/conf/{network.bridge}/proxy_arp", value="1", device=network.bridge)
         yield Sysctl(path=f"ipv6/conf/{network.bridge}/proxy_ndp", value="1", device=network.bridge)
+        # Who is no router answers for nobody, whatever it is forced to forward.
+        yield Sysctl(
+            path=f"ipv6/conf/{network.bridge}/forwarding", value="1", device=network.bridge
+        )
         for family in ("ipv4", "ipv6"):
             path = f"{family}/neigh/{network.bridge}/proxy_delay"
             yield Sysctl(path=path, value="0", device=network.bridge)
@@ -142,7 +146,9 @@ def _routed(network: Network, end: Tunnel, block: IPNetwork, vtep: IPAddress) ->
     if block.version != vtep.version:
         return
     yield Route(destination=block, device=end.device, via=vtep, source=end.address)
-    if network.is_direct:
+    yield _element(f"remote{block.version}", f"ipv{block.version}", listed(block))
+    if network.is_direct and network.options.icc:
+        yield _element(f"onward{block.version}", network.bridge, listed(block))
         yield _neighbouring(network, end, block)
         for subnet in network.subnets:
             if subnet.cidr.version == block.version:
