@@ -22,7 +22,7 @@ from tests.docker.crash import (
 from tests.docker.outage import Loss, Outage
 from tests.docker.plugin import call
 from tests.docker.pools import OWN, given_out
-from tests.docker.traces import GRACE, Traces, difference, traces
+from tests.docker.traces import VETH_GRACE, Traces, difference, traces
 from tests.docker.workload import NAMES, Workload
 
 from dockerlab import Lab, power
@@ -57,7 +57,7 @@ def workload(lab: Lab) -> Iterator[Workload]:
     workload.start()
     yield workload
     workload.docker.remove_all()
-    assert wait_until(lambda: _new(host, before) == [], GRACE, 0.1), _new(host, before)
+    assert wait_until(lambda: _new(host, before) == [], VETH_GRACE, 0.1), _new(host, before)
 
 
 def _new(host: Host, before: Traces) -> list[str]:
