@@ -93,13 +93,8 @@ def tamper(machine: Machine, command: str) -> None:
     run(*enter, *command.format(bridge=INNER if namespace else BRIDGE).split())
 
 
-def is_whole(machine: Machine) -> bool:
-    """Say whether nothing is amiss; asked under the engine's lock, as the watch is at work."""
-    return not machine.engine.pending().steps
-
-
 def healed(machine: Machine, container: str) -> bool:
-    return is_whole(machine) and all(
+    return machine.is_whole() and all(
         inside(container, "ping", "-c1", "-W1", gateway, check=False).count(" 0% packet loss")
         for gateway in ("172.30.0.1", "fd00::1")
     )
@@ -149,7 +144,7 @@ def test_a_tunnel_follows_the_address_of_its_underlay(watched: Machine) -> None:
     run("ip", "address", "delete", "192.0.2.11/24", "dev", "eth0")
     add_address("192.0.2.21", 24)
     assert eventually(lambda: tunnel_of(watched) == "192.0.2.21 eth0", HEALED)
-    assert eventually(lambda: is_whole(watched), HEALED), watched.engine.pending()
+    assert eventually(watched.is_whole, HEALED), watched.engine.pending()
 
 
 def test_a_tunnel_follows_its_address_to_another_device(watched: Machine) -> None:
@@ -159,7 +154,7 @@ def test_a_tunnel_follows_its_address_to_another_device(watched: Machine) -> Non
     run("ip", "link", "set", "eth0", "master", "br0")
     run("ip", "address", "add", "192.0.2.11/24", "dev", "br0")
     assert eventually(lambda: tunnel_of(watched) == "192.0.2.11 br0", HEALED)
-    assert eventually(lambda: is_whole(watched), HEALED), watched.engine.pending()
+    assert eventually(watched.is_whole, HEALED), watched.engine.pending()
 
 
 def test_a_namespace_that_was_taken_from_its_path_hangs_there_again(
