@@ -175,6 +175,11 @@ class Engine:
         if moved:
             self.converge()
 
+    def has_entries(self) -> bool:
+        """Say whether overlays have entries in the host's namespace."""
+        state = self._state
+        return any(not state.require(Network, i).inside for i in state.ids("overlays"))
+
     def announce(self, vni: int, address: IPAddress, mac: str) -> None:
         """Tell containers of an overlay on this host that an address is behind another MAC."""
         for identifier in self._state.ids("vni", str(vni)):

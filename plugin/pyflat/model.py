@@ -136,9 +136,10 @@ class Network:
 
     @property
     def is_direct(self) -> bool:
-        """Say whether hosts of one segment route to each other's containers."""
+        """Say whether containers reach those of other hosts of the segment without the tunnel."""
         overlay = self.options.overlay
-        return overlay is not None and overlay.direct and not self.internal
+        closed = self.internal or not self.options.icc
+        return overlay is not None and overlay.direct and not closed
 
     def index_keys(self) -> tuple[IndexKey, ...]:
         """Index by interfaces, pools, families that leave the host, filtered frames, and VNI."""

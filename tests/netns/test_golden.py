@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from netaddr import IPAddress, IPNetwork
 from tests.support import witness
 from tests.support.machine import Machine
 from tests.support.namespaces import add_way_out
 from tests.support.rulesets import Case, written
+from tests.support.underlay import overlay_host
+
+from pyflat.peers import Peer
 
 pytestmark = pytest.mark.quick
 
@@ -54,6 +58,20 @@ CASES = {
     "antispoof-icc-off": [Case(labels=ANTISPOOF | label(enable_icc="false"))],
     "ports-docker": [Case(labels={"ports": "docker"})],
 }
+NEAR = Peer(
+    vni=42,
+    host="h2",
+    vtep=IPAddress("192.0.2.3"),
+    blocks=(IPNetwork("172.30.0.64/26"), IPNetwork("fd00::40/122")),
+)
+LISTED = {"vni": "42", "peers": "192.0.2.3"}
+OVERLAYS = {
+    "overlay": [Case(labels=LISTED)],
+    "overlay-clustered": [Case(labels={"vni": "42"}, peers=(NEAR,))],
+    "overlay-direct": [Case(labels={"vni": "42", "direct": "true"}, peers=(NEAR,))],
+    "overlay-icc-off": [Case(labels=LISTED | label(enable_icc="false"))],
+    "overlay-internal": [Case(labels=LISTED, internal=True)],
+}
 
 
 @pytest.fixture
@@ -64,6 +82,15 @@ def router(namespace: None) -> Iterator[Machine]:
     machine = Machine()
     yield machine
     machine.close()
+
+
+@pytest.fixture
+def overlays(router: Machine) -> Iterator[Machine]:
+    """The same host, with a namespace for overlays."""
+    router.close()
+    with overlay_host("inside") as machine:
+        yield machine
+    router.start()
 
 
 def compare(name: str, text: str, request: pytest.FixtureRequest) -> None:
@@ -82,6 +109,36 @@ def test_a_network_and_its_container_are_these_elements(
     assert router.pending() == []
 
 
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_an_overlay_in_a_namespace_of_its_own_is_these_elements(
+    overlays: Machine, name: str, request: pytest.FixtureRequest
+) -> None:
+    fill(overlays, *OVERLAYS[name])
+    compare(f"{name}.txt", written(*OVERLAYS[name], namespace=overlays.namespace), request)
+    assert overlays.pending() == []
+
+
+def test_an_overlay_in_the_hosts_namespace_is_these_elements(
+    router: Machine, request: pytest.FixtureRequest
+) -> None:
+    fill(router, *OVERLAYS["overlay"])
+    compare("overlay-in-the-host.txt", written(*OVERLAYS["overlay"]), request)
+    assert router.pending() == []
+
+
+def fill(machine: Machine, *cases: Case) -> None:
+    for case in cases:
+        machine.send(*case.calls())
+        hear(machine, *case.peers)
+
+
+def hear(machine: Machine, *peers: Peer) -> None:
+    state = machine.engine.state
+    for peer in peers:
+        state = state.put(peer)
+    machine.engine.learn(lambda _: (state, None))
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_these_are_the_rules(router: Machine, family: str, request: pytest.FixtureRequest) -> None:
     router.send(*Case().calls())
@@ -90,5 +147,5 @@ def test_these_are_the_rules(router: Machine, family: str, request: pytest.Fixtu
 
 
 def test_every_file_belongs_to_a_case() -> None:
-    names = {*CASES, *(f"rules-{family}" for family in FAMILIES)}
+    names = {*CASES, *OVERLAYS, "overlay-in-the-host", *(f"rules-{family}" for family in FAMILIES)}
     assert {path.name for path in GOLDEN.iterdir()} == {f"{name}.txt" for name in names}

@@ -5,7 +5,7 @@ import struct
 from collections.abc import Iterator, Mapping
 
 import pytest
-from netaddr import IPAddress
+from netaddr import IPAddress, IPNetwork
 from tests.support import dockerd
 from tests.support.dockerd import docker_id
 from tests.support.frames import about, arp, behind_options, discovery, ipv4, udp
@@ -22,6 +22,7 @@ pytestmark = pytest.mark.quick
 
 ALL_PACKETS = 3  # linux/if_ether.h: ETH_P_ALL
 VNI, PORT = 42, 4789
+ICC = "com.docker.network.bridge.enable_icc"
 BLUE, WEB = docker_id("blue"), docker_id("web")
 MAC = "02:42:00:00:00:02"
 V4, V6, GATEWAY, GATEWAY6 = "172.30.0.2", "fd00::2", "172.30.0.1", "fd00::1"
@@ -155,6 +156,25 @@ def test_containers_of_two_hosts_reach_each_other(
     machine.restart()
     assert machine.pending() == []
     inside(container, "ping", "-c1", "-W2", FAR)
+
+
+@pytest.mark.parametrize("icc", ["true", "false"])
+def test_containers_that_are_kept_apart_do_not_meet_by_their_gateways(
+    machine: Machine, container: str, other: str, icc: str
+) -> None:
+    create(machine, container, direct="true", **{ICC: icc})
+    blocks = (IPNetwork(f"{FAR}/29").cidr,)
+    peer = Peer(vni=VNI, host="h2", vtep=IPAddress(PEER[4]), blocks=blocks)
+    machine.engine.learn(lambda state: (state.put(peer), None))
+    inside(container, "ip", "route", "add", FAR, "via", GATEWAY)
+    inside(container, "ip", "route", "add", "default", "via", GATEWAY)
+    marks = {FAR: b"to a container", PEER[4]: b"to a host"}
+    with packets_of(other) as packets:
+        with within(container), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
+            for address, mark in marks.items():
+                link.sendto(mark, (address, 5000))
+        arrived = heard(packets, marks, until=PEER[4])
+    assert arrived == ([FAR, PEER[4]] if icc == "true" else [PEER[4]])
 
 
 def test_ten_thousand_endpoints_are_heard_of_at_once(machine: Machine, container: str) -> None:

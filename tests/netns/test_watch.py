@@ -66,7 +66,7 @@ def watched(machine: Machine, container: str) -> Iterator[Machine]:
 
 
 def healed(machine: Machine, container: str) -> bool:
-    return machine.pending() == [] and all(
+    return machine.is_whole() and all(
         inside(container, "ping", "-c1", "-W1", gateway, check=False).count(" 0% packet loss")
         for gateway in ("172.30.0.1", "fd00::1")
     )
@@ -83,7 +83,7 @@ def test_damage_is_mended_logged_and_counted(
     witness.run(*command.split())
     start = time.monotonic()
     assert witness.eventually(lambda: bool(repairs(caplog)), HEALED), "not noticed"
-    assert witness.eventually(lambda: healed(watched, container), HEALED), watched.pending()
+    assert witness.eventually(lambda: healed(watched, container), HEALED), watched.engine.pending()
     assert time.monotonic() - start < HEALED
     assert re.search(words, repairs(caplog)[0]), repairs(caplog)
     assert repairs(caplog)[0].startswith("repair 1: ")

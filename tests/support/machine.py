@@ -49,6 +49,10 @@ class Machine:
         wanted = desired_all(self.engine.state, self.kernel.surroundings().uplinks)
         return plan(self.kernel.observe(wanted), wanted)
 
+    def is_whole(self) -> bool:
+        """Say whether a converge would take no step; to be asked while a watch is at work, too."""
+        return not self.engine.pending().steps
+
     def apply(self, steps: Iterable[Step]) -> None:
         """Take steps at the kernel, past the engine."""
         self.kernel.apply(list(steps))

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from textwrap import wrap
 
 from netaddr import IPNetwork
 from tests.support import dockerd, witness
 from tests.support.dockerd import Call, docker_id
+from tests.support.namespaces import within
 
 from pyflat import naming
+from pyflat.peers import Peer
 
 DUAL = ("172.30.0.0/24", "fd00::/64")
 
@@ -23,6 +26,7 @@ class Case:
     internal: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[str, ...] = ("8080:80",)
+    peers: tuple[Peer, ...] = ()
 
     def calls(self) -> Iterator[Call]:
         """Give the requests of dockerd."""
@@ -51,24 +55,34 @@ class Case:
         ports = (f"-p {port}" for port in self.ports)
         network = f"--network {self.network}"
         yield from _command(f"docker run -d --name {self.container}", network, *ports, "nginx")
+        for peer in self.peers:
+            yield f"host {peer.host} at {peer.vtep} gives out {', '.join(map(str, peer.blocks))}"
 
 
-def written(*cases: Case) -> str:
-    """Write what the tables of this namespace hold, below the commands that led to it."""
+def written(*cases: Case, namespace: Path | None = None) -> str:
+    """Write what the tables hold, below the commands that led to it; first those of the host."""
     lines = [f"# {line}" for case in cases for line in case.commands()]
+    lines += _tables(cases)
+    if namespace is not None:
+        with within(namespace.name):
+            lines += ["", "in the namespace of overlays", *_tables(cases)]
+    return "\n".join(lines) + "\n"
+
+
+def _tables(cases: Iterable[Case]) -> Iterator[str]:
     for family in ("inet", "bridge"):
         if f"{family} pyflat" in witness.tables():
-            lines += ["", f"table {family} pyflat"]
+            yield from ("", f"table {family} pyflat")
             for name, elements in witness.listing(family).items():
                 named = sorted(_named(element, cases) for element in elements)
-                lines += [f"    {name}: {element}" for element in named]
-    return "\n".join(lines) + "\n"
+                yield from (f"    {name}: {element}" for element in named)
 
 
 def _named(element: str, cases: Iterable[Case]) -> str:
     """Put names where interfaces have digits of ids."""
     for case in cases:
         element = element.replace(naming.bridge(docker_id(case.network)), f"pf-{case.network}")
+        element = element.replace(naming.vxlan(docker_id(case.network)), f"px-{case.network}")
         element = element.replace(
             naming.host_end(docker_id(case.container)), f"pv-{case.container}"
         )

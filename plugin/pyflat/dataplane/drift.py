@@ -6,6 +6,7 @@ from pyflat.dataplane.desired import desired
 from pyflat.dataplane.events import Events
 from pyflat.dataplane.objects import Address
 from pyflat.model import Endpoint, Key, Network
+from pyflat.peers import Peer, Remote
 from pyflat.state import State
 
 
@@ -21,7 +22,29 @@ def drifted(state: State, events: Events, taken: Callable[[Endpoint], bool]) -> 
                 return True
             if present is None and _is_missed(state, key, taken):
                 return True
+    if events.entries and not _wanted_entries(state, events).isdisjoint(events.entries):
+        return True
     return any(_is_wanted(state, address) for address in events.addresses)
+
+
+def _wanted_entries(state: State, events: Events) -> set[tuple[object, ...]]:
+    """Give the keys of what the records want of which something was taken, entries and more.
+
+    Goes through what is known of an overlay's other hosts: there is no index of MACs.
+    """
+    devices = {str(device) for _, device, _ in events.entries}
+    taken = {what for _, _, what in events.entries}
+    networks = {i for device in devices for i in state.ids("bridge", device)}
+    keys: list[Key] = []
+    for vni in {str(state.require(Network, i).vni) for i in networks}:
+        for identifier in state.ids("peers", vni):
+            if state.require(Peer, identifier).vtep in taken:
+                keys.append((Peer.kind, identifier))
+        for identifier in state.ids("remotes", vni):
+            remote = state.require(Remote, identifier)
+            if remote.mac in taken or not taken.isdisjoint(remote.addresses):
+                keys.append((Remote.kind, identifier))
+    return {item.key for item in desired(state, keys, ())}
 
 
 def _keys(state: State, name: str) -> Iterator[Key]:

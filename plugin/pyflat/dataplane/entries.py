@@ -7,7 +7,7 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
 from netaddr import IPAddress, IPNetwork
@@ -23,8 +23,8 @@ Entry: TypeAlias = Fdb | Flood | Neighbour | ProxyNeighbour | Route
 
 # linux/rtnetlink.h, linux/netlink.h
 _NEW_ROUTE, _DELETE_ROUTE, _GET_ROUTE = 24, 25, 26
-_NEW_NEIGHBOUR, _DELETE_NEIGHBOUR, _GET_NEIGHBOUR = 28, 29, 30
-_DELETIONS = {_DELETE_ROUTE, _DELETE_NEIGHBOUR}
+NEW_NEIGHBOUR, DELETE_NEIGHBOUR, _GET_NEIGHBOUR = 28, 29, 30
+_DELETIONS = {_DELETE_ROUTE, DELETE_NEIGHBOUR}
 _ACK, _REPLACE, _EXCLUSIVE, _CREATE, _APPEND = 0x4, 0x100, 0x200, 0x400, 0x800
 _ANSWER = struct.Struct("=i8xI")  # struct nlmsgerr: error, and of the request the number
 
@@ -155,6 +155,22 @@ class Entries:
                     )
 
 
+def read_key(message: bytes, find_name: Callable[[int], str]) -> tuple[object, ...] | None:
+    """Give the key of the entry that a message of a kind …_NEIGHBOUR is about.
+
+    None for what is not an overlay's; an entry that others have changed has lost its mark.
+    """
+    family, index, _, flags, _ = _NEIGHBOUR.unpack_from(message)
+    parts = dict(attributes(message[_NEIGHBOUR.size :]))
+    mac = parts.get(_MAC, b"").hex(":")
+    if family != socket.AF_BRIDGE:
+        address = parts.get(_DESTINATION, b"")
+        return (Neighbour.kind, find_name(index), _address(address)) if _is_ours(parts) else None
+    if mac == _FLOOD and _DESTINATION in parts:
+        return Flood.kind, find_name(index), _address(parts[_DESTINATION])
+    return (Fdb.kind, find_name(index), mac) if flags & _LEARNT else None
+
+
 def _messages(step: Step) -> Iterator[tuple[int, int, bytes]]:
     """Give kind, flags and body of the messages that a step takes."""
     adds = step.verb == "add"
@@ -166,10 +182,10 @@ def _messages(step: Step) -> Iterator[tuple[int, int, bytes]]:
             if adds:
                 yield _NEW_ROUTE, _ACK | _CREATE | _EXCLUSIVE, body
         case Flood() as flood:
-            kind = _NEW_NEIGHBOUR if adds else _DELETE_NEIGHBOUR
+            kind = NEW_NEIGHBOUR if adds else DELETE_NEIGHBOUR
             yield kind, _ACK | (_CREATE | _APPEND if adds else 0), _neighbour(flood)
         case Fdb() | Neighbour() | ProxyNeighbour() as entry:
-            kind = _NEW_NEIGHBOUR if adds else _DELETE_NEIGHBOUR
+            kind = NEW_NEIGHBOUR if adds else DELETE_NEIGHBOUR
             yield kind, _ACK | (_CREATE | _REPLACE if adds else 0), _neighbour(entry)
 
 

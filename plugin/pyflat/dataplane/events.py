@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from pyflat.dataplane import links
+from pyflat.dataplane import entries, links
 from pyflat.dataplane.links import name_of
 from pyflat.dataplane.netlink import is_ours, made_of
 from pyflat.dataplane.objects import Address, Bridge, Veth
@@ -16,9 +16,9 @@ from pyflat.dataplane.raw import messages
 
 Link: TypeAlias = Bridge | GatewayPort | Gateway | Vxlan | Veth
 
-#: linux/rtnetlink.h: RTNLGRP_LINK, IPV4_IFADDR, IPV4_ROUTE, IPV6_IFADDR, IPV6_ROUTE,
+#: linux/rtnetlink.h: RTNLGRP_NEIGH; RTNLGRP_LINK, IPV4_IFADDR, IPV4_ROUTE, IPV6_IFADDR, IPV6_ROUTE,
 #: IPV4_NETCONF, IPV6_NETCONF; linux/netfilter/nfnetlink.h: NFNLGRP_NFTABLES.
-ROUTE_GROUPS, FIREWALL_GROUPS = (1, 5, 7, 9, 11, 24, 25), (7,)
+NEIGHBOUR_GROUP, ROUTE_GROUPS, FIREWALL_GROUPS = 3, (1, 5, 7, 9, 11, 24, 25), (7,)
 
 _NFTABLES = 10  # NFNL_SUBSYS_NFTABLES
 # linux/netfilter/nf_tables.h, NFT_MSG_…: DELTABLE, DELCHAIN, DELRULE, DELSET, DELSETELEM
@@ -32,12 +32,14 @@ class Events:
     """What has happened since the last look.
 
     ``links`` holds the last that was said of each link of ours, None if that it is gone;
-    ``addresses`` those that were taken from our bridges. ``firewall`` means that somebody else
+    ``addresses`` those that were taken from our bridges, ``entries`` the keys of those that were
+    taken from overlays. ``firewall`` means that somebody else
     changed what is ours there, ``overrun`` that notifications were lost.
     """
 
     links: dict[str, Link | None] = field(default_factory=dict)
     addresses: set[Address] = field(default_factory=set)
+    entries: set[tuple[object, ...]] = field(default_factory=set)
     routes: bool = False
     firewall: bool = False
     overrun: bool = False
@@ -68,6 +70,11 @@ class Reader:
                     self._link(kind == links.DELETE_LINK, message)
                 case links.NEW_ADDRESS | links.DELETE_ADDRESS:
                     self._address(kind == links.DELETE_ADDRESS, message)
+                case entries.NEW_NEIGHBOUR:
+                    pass  # most are of no concern to us, and others hardly ever make ours anew
+                case entries.DELETE_NEIGHBOUR:
+                    key = entries.read_key(message, self._find_name)
+                    self.events.entries.update(() if key is None else (key,))
                 case _:
                     self.events.routes = True
 

@@ -13,7 +13,13 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from pyflat.dataplane.events import FIREWALL_GROUPS, ROUTE_GROUPS, Events, Reader
+from pyflat.dataplane.events import (
+    FIREWALL_GROUPS,
+    NEIGHBOUR_GROUP,
+    ROUTE_GROUPS,
+    Events,
+    Reader,
+)
 from pyflat.dataplane.links import name_of
 from pyflat.dataplane.namespace import Namespace
 from pyflat.errors import PyflatError
@@ -21,7 +27,7 @@ from pyflat.errors import PyflatError
 log = logging.getLogger(__name__)
 
 # linux/netlink.h and asm-generic/socket.h; not in Python's socket module.
-_SOL_NETLINK, _ADD_MEMBERSHIP, _NETLINK_NETFILTER = 270, 1, 12
+_SOL_NETLINK, _ADD_MEMBERSHIP, _DROP_MEMBERSHIP, _NETLINK_NETFILTER = 270, 1, 2, 12
 _SO_RCVBUFFORCE, _BUFFER = 33, 4 << 20
 
 #: Seconds between an event and what is done about it: changes come in crowds.
@@ -49,6 +55,9 @@ class Watcher(Protocol):
     def has_untold_drift(self) -> bool:
         """Say whether there is something to mend that no notification tells of."""
 
+    def has_entries(self) -> bool:
+        """Say whether overlays have entries in the host's namespace."""
+
 
 class Watch:
     """A thread that tells the engine of changes; it ends with the process at the latest.
@@ -64,7 +73,9 @@ class Watch:
     def add(self, namespace: Namespace) -> None:
         """Have what happens in a further namespace told as well; may be called by any thread."""
         reader = Reader(lambda index: namespace.run(name_of, index), inside=True)
-        self._sources.append(namespace.run(_Source, reader))
+        source = namespace.run(_Source, reader)
+        source.follow_entries(True)
+        self._sources.append(source)
 
     def start(self) -> None:
         """Begin to tell; the engine must have read its State."""
@@ -90,6 +101,7 @@ class Watch:
 
     def _look(self, is_due: bool) -> None:
         sources = list(self._sources)
+        sources[0].follow_entries(self._engine.has_entries())
         sockets = [each for source in sources for each in (source.routing, source.firewall)]
         if select.select(sockets, (), (), UNTOLD)[0]:
             time.sleep(DELAY)
@@ -105,6 +117,11 @@ class _Source:
         self.routing = _listen(socket.NETLINK_ROUTE, ROUTE_GROUPS)
         self.firewall = _listen(_NETLINK_NETFILTER, FIREWALL_GROUPS)
         self._reader = reader
+
+    def follow_entries(self, wanted: bool) -> None:
+        """Be told of neighbours, or not: on a host without overlays they would only cost."""
+        change = _ADD_MEMBERSHIP if wanted else _DROP_MEMBERSHIP
+        self.routing.setsockopt(_SOL_NETLINK, change, NEIGHBOUR_GROUP)
 
     def take(self) -> Events:
         """Give what has happened since the last time."""
