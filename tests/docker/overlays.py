@@ -22,11 +22,13 @@ PORT = 81
 
 
 @contextmanager
-def lab_of_three(engine: str, *, live_restore: bool = False) -> Iterator[Lab]:
+def lab_of_three(engine: str, *, live_restore: bool = False, etcd: bool = False) -> Iterator[Lab]:
     """Three hosts; the bridges of overlays lie with the host on h3, on the others in a namespace
     of their own, so that all that crosses between hosts crosses between both kinds."""
-    with bare_lab(engine, hosts=3, live_restore=live_restore) as lab:
+    with bare_lab(engine, hosts=3, live_restore=live_restore, etcd=etcd) as lab:
         lab.host("h3").pyflat.env["PYFLAT_NAMESPACE"] = ""
+        if lab.etcd:
+            lab.etcd.start()
         parallel.each(start, lab.hosts)
         yield lab
 

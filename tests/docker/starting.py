@@ -12,11 +12,13 @@ from dockerlab.host import Host
 
 @contextmanager
 def bare_lab(
-    engine: str | None = None, *, hosts: int = 1, live_restore: bool = False
+    engine: str | None = None, *, hosts: int = 1, live_restore: bool = False, etcd: bool = False
 ) -> Iterator[Lab]:
-    """A lab whose hosts, one or more, run nothing yet."""
+    """A lab whose hosts, one or more, run nothing yet; of a cluster, if there is an etcd."""
     name = f"t{secrets.token_hex(3)}"
-    with Lab.up(name, hosts=hosts, engine=engine, live_restore=live_restore, start=False) as lab:
+    with Lab.up(
+        name, hosts=hosts, engine=engine, live_restore=live_restore, etcd=etcd, start=False
+    ) as lab:
         yield lab
 
 
