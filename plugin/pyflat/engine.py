@@ -287,5 +287,5 @@ def _copy(source: State, target: State, key: Key) -> State:
 
 
 def _report(errors: list[PyflatError]) -> None:
-    for error in errors:
+    for error in dict.fromkeys(map(str, errors)):
         log.error("left to the next converge: %s", error)

@@ -141,14 +141,16 @@ class Network:
         return overlay is not None and overlay.direct and not self.internal
 
     def index_keys(self) -> tuple[IndexKey, ...]:
-        """Index by bridge, pools, families that leave the host, filtered frames, and VNI."""
+        """Index by interfaces, pools, families that leave the host, filtered frames, and VNI."""
+        others = naming.overlay_links(self.id) if self.vni is not None else ()
+        links = (("bridge", name) for name in (self.bridge, *others))
         versions = {subnet.cidr.version for subnet in self.subnets if not self.internal}
         families = (("family", str(version)) for version in sorted(versions))
         pools = (("addresses", subnet.pool) for subnet in self.subnets)
         filtered = self.options.antispoof or not self.options.icc or self.vni is not None
         frames = (("filtered", "inside" if self.inside else "bridge"),) if filtered else ()
         overlay = (("overlays",), ("vni", str(self.vni))) if self.vni is not None else ()
-        return (("bridge", self.bridge), *families, *pools, *frames, *overlay)
+        return (*links, *families, *pools, *frames, *overlay)
 
     def subnet_of(self, address: IPAddress) -> Subnet | None:
         """Give the subnet that holds ``address``."""

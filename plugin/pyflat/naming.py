@@ -57,6 +57,11 @@ def vxlan(network_id: str) -> str:
     return f"px-{network_id[:12]}"
 
 
+def overlay_links(network_id: str) -> tuple[str, ...]:
+    """Name the interfaces that an overlay has, or may have, beside its gateway's."""
+    return inner_bridge(network_id), gateway_port(network_id), vxlan(network_id)
+
+
 def host_end(endpoint_id: str) -> str:
     """Name the end of an endpoint's veth pair that stays a port of the bridge."""
     return f"pv-{endpoint_id[:12]}"

@@ -77,9 +77,9 @@ def test_any_bytes_on_any_path(plugin: Plugin, path: str, body: bytes) -> None:
 @given(st.data(), SOUND.sequences(3))
 def test_sound_requests_with_one_value_changed(data: st.DataObject, pairs: list[Pair]) -> None:
     plugin = Plugin()
-    for pair in pairs:
-        body = json.loads(pair.do.body)
+    for call in (pair.do for pair in pairs if isinstance(pair.do, Call)):
+        body = json.loads(call.body)
         container, key = data.draw(st.sampled_from(list(places_of(body))))
         container[key] = data.draw(VALUES)
-        check(plugin, pair.do.path, json.dumps(body).encode())
-        plugin.host.refusal(pair.do)
+        check(plugin, call.path, json.dumps(body).encode())
+        plugin.host.refusal(call)

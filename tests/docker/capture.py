@@ -1,5 +1,6 @@
 """What passes an interface, as tcpdump writes it."""
 
+import re
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -42,3 +43,10 @@ def captured(place: Place, device: str, *wanted: str) -> Iterator[Capture]:
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=30)
             capture.lines = lines.read_text().splitlines()
+
+
+def sent(capture: Capture) -> set[tuple[str, str]]:
+    """From where to where packets of a tunnel have gone."""
+    lines = capture.of("VXLAN, flags [I] (0x08), vni ")
+    ends = (re.search(r" (\S+)\.\d+ > (\S+)\.\d+: ", line) for line in lines)
+    return {(found[1], found[2]) for found in ends if found}

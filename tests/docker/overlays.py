@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import permutations, product
+from typing import Any
 
 from tests.docker.client import Container, Docker
 from tests.docker.reach import Answer, pings
@@ -22,13 +23,13 @@ PORT = 81
 
 
 @contextmanager
-def lab_of_three(engine: str, *, live_restore: bool = False, etcd: bool = False) -> Iterator[Lab]:
-    """Three hosts; the bridges of overlays lie with the host on h3, on the others in a namespace
-    of their own, so that all that crosses between hosts crosses between both kinds."""
-    with bare_lab(engine, hosts=3, live_restore=live_restore, etcd=etcd) as lab:
-        lab.host("h3").pyflat.env["PYFLAT_NAMESPACE"] = ""
-        if lab.etcd:
-            lab.etcd.start()
+def lab_of_three(engine: str, *, outer: str = "h3", far: int = 0, **how: Any) -> Iterator[Lab]:
+    """Three hosts with an etcd; the bridges of overlays lie with the host on ``outer``, on others
+    in a namespace of their own, so that what crosses between hosts crosses between both kinds."""
+    with bare_lab(engine, hosts=3, etcd=True, far=far, **how) as lab:
+        lab.host(outer).pyflat.env["PYFLAT_NAMESPACE"] = ""
+        assert lab.etcd is not None
+        lab.etcd.start()
         parallel.each(start, lab.hosts)
         yield lab
 

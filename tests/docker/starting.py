@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tests.docker.plugin import answers
 
@@ -11,14 +12,10 @@ from dockerlab.host import Host
 
 
 @contextmanager
-def bare_lab(
-    engine: str | None = None, *, hosts: int = 1, live_restore: bool = False, etcd: bool = False
-) -> Iterator[Lab]:
-    """A lab whose hosts, one or more, run nothing yet; of a cluster, if there is an etcd."""
+def bare_lab(engine: str | None = None, **how: Any) -> Iterator[Lab]:
+    """A lab of one host, or as Lab.up() has it otherwise, in which nothing runs."""
     name = f"t{secrets.token_hex(3)}"
-    with Lab.up(
-        name, hosts=hosts, engine=engine, live_restore=live_restore, etcd=etcd, start=False
-    ) as lab:
+    with Lab.up(name, engine=engine, start=False, **how) as lab:
         yield lab
 
 

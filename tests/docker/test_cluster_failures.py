@@ -27,7 +27,7 @@ MOVING = "10.42.200.9"
 
 @pytest.fixture(scope="module")
 def trio(engine: str) -> Iterator[Lab]:
-    with lab_of_three(engine, etcd=True) as lab:
+    with lab_of_three(engine) as lab:
         yield lab
 
 

@@ -1,13 +1,12 @@
 """How hosts of an overlay find each other, and how large its packets are."""
 
-import re
 import sys
 import time
 from itertools import permutations, product
 from pathlib import Path
 
 import pytest
-from tests.docker.capture import Capture, captured
+from tests.docker.capture import captured, sent
 from tests.docker.client import Container, Docker
 from tests.docker.labels import label
 from tests.docker.links import link
@@ -43,14 +42,7 @@ def test_every_pair_of_containers_talks(
     assert amiss(trio) == {}
     assert [Inside(host).exists() for host in trio.hosts] == [True, True, False]
     own = [own_address(host, version) for host in trio.hosts]
-    assert _sent(capture) - set(product(own, GROUPS.values())) == set(permutations(own, 2))
-
-
-def _sent(capture: Capture) -> set[tuple[str, str]]:
-    """From where to where packets of the tunnel have gone."""
-    lines = capture.of(f"VXLAN, flags [I] (0x08), vni {VNI}")
-    ends = (re.search(r" (\S+)\.\d+ > (\S+)\.\d+: ", line) for line in lines)
-    return {(found[1], found[2]) for found in ends if found}
+    assert sent(capture) - set(product(own, GROUPS.values())) == set(permutations(own, 2))
 
 
 @pytest.mark.parametrize("version", [4, 6])
@@ -108,7 +100,7 @@ def test_what_a_stranger_sends_into_the_tunnel_is_not_heard(
         fellow = next(other for other in trio.hosts if other is not host)
         with captured(web, "eth0", "udp", "port", "9") as capture:
             for place in (trio.outside, fellow, trio.outside):
-                sent = place.run(sys.executable, str(FRAMES), *end, input=line)
-                assert sent.returncode == 0, sent.stderr
+                done = place.run(sys.executable, str(FRAMES), *end, input=line)
+                assert done.returncode == 0, done.stderr
             time.sleep(0.2)
         assert len(capture.of(STRANGE[version])) == 1

@@ -32,6 +32,12 @@ def container(namespace: None) -> Iterator[str]:
 
 
 @pytest.fixture
+def other(namespace: None) -> Iterator[str]:
+    with container_namespace() as name:
+        yield name
+
+
+@pytest.fixture
 def machine(namespace: None) -> Iterator[Machine]:
     machine = Machine()
     yield machine

@@ -6,14 +6,12 @@ from itertools import groupby
 from typing import Literal, Self
 
 from netaddr import IPAddress, IPNetwork
+from tests.support.fake_links import check, take_along
 from tests.support.fake_tables import check_element
 
 from pyflat.dataplane.objects import (
-    Address,
-    Bridge,
     Element,
     Forwarding,
-    Hairpin,
     HostPort,
     Object,
     Surroundings,
@@ -22,6 +20,7 @@ from pyflat.dataplane.objects import (
     Uplink,
     Veth,
 )
+from pyflat.dataplane.overlay_objects import Vxlan
 from pyflat.dataplane.plan import Step
 from pyflat.errors import BackendError, Conflict, PyflatError
 from pyflat.peers import Tunnel
@@ -39,7 +38,6 @@ class FakeKernel:
 
     def __init__(self, *ways_out: Uplink) -> None:
         self.ways_out = set(ways_out)
-        self.foreign_links = {"lo", "docker0", *(uplink.device for uplink in ways_out)}
         self.foreign_ports: set[HostPort] = set()
         self.occupied: set[IPNetwork] = set()
         self.servers = (IPAddress("192.0.2.200"),)
@@ -51,6 +49,8 @@ class FakeKernel:
             segment=IPNetwork("192.0.2.0/24"),
             mtu=1500,
         )
+        self.foreign_links = {"lo", "docker0", self.underlay.device}
+        self.foreign_links.update(uplink.device for uplink in ways_out)
         self.announced: list[tuple[str, IPAddress, str]] = []
         self.steps = 0
         self._objects: dict[tuple[object, ...], Object] = {}
@@ -198,84 +198,43 @@ class FakeKernel:
             raise
 
     def _add(self, item: Object) -> None:
-        match item:
-            case HostPort() if item.key not in self._objects and self._port_is_taken(item):
+        if isinstance(item, HostPort):
+            if item.key not in self._objects and self._port_is_taken(item):
                 raise Conflict(f"{item} is already in use on this host")
-            case Bridge() if item.name in self.foreign_links:
-                raise Conflict(f"interface {item.name} exists already and is not pyflat's")
-            case Address():
-                self._check_address(item)
-            case Sysctl() | Forwarding():
-                self._require_link(item.device)
-            case Veth():
-                self._check_veth(item)
-            case Hairpin():
-                self._check_hairpin(item)
-            case Table():
-                self._clear(item.family)
-            case Element():
-                self._check_element(item)
+        elif getattr(item, "inside", False) and not self.has_inside:
+            raise BackendError(f"{item}: there is no namespace")
+        elif isinstance(item, Element):
+            self._check_element(item)
+        else:
+            check(item, self._objects, self.foreign_links)
+        if isinstance(item, Table):
+            self._clear(item.family)
+        elif isinstance(item, Vxlan):
+            self._delete(item)  # it is always made anew
         self._objects[item.key] = item
 
     def _delete(self, item: Object) -> None:
         if isinstance(item, Sysctl | Forwarding):
             return
-        if self._objects.pop(item.key, None) is None:
+        gone = self._objects.pop(item.key, None)
+        if gone is None:
             return
-        match item:
-            case Bridge():
-                self._delete_bridge(item.name)
+        take_along(gone, self._objects)
+        match gone:
             case Veth():
-                self._away.discard(item.name)
-                self._objects.pop(("hairpin", item.name), None)
+                self._away.discard(gone.name)
             case Table():
-                self._clear(item.family)
-
-    def _delete_bridge(self, name: str) -> None:
-        for item in self.objects:
-            match item:
-                case Address() | Sysctl() | Forwarding() if item.device == name:
-                    del self._objects[item.key]
-                case Veth() if item.bridge == name:
-                    self._objects[item.key] = replace(item, bridge="")
-                    self._objects.pop(("hairpin", item.name), None)
+                self._clear(gone.family)
 
     def _clear(self, family: str) -> None:
         for item in self.objects:
             if isinstance(item, Element) and item.family == family:
                 del self._objects[item.key]
 
-    def _check_address(self, item: Address) -> None:
-        self._require_link(item.device)
-        switch = self._objects.get(("sysctl", f"ipv6/conf/{item.device}/disable_ipv6"))
-        off = isinstance(switch, Sysctl) and switch.value == "1"
-        if item.address.version == 6 and off:
-            raise BackendError(f"{item}: IPv6 is switched off there")
-
-    def _check_veth(self, item: Veth) -> None:
-        bridge = self._objects.get(("link", item.bridge))
-        if not isinstance(bridge, Bridge):
-            raise BackendError(f"{item}: there is no such bridge")
-        if item.key in self._objects:
-            return
-        if item.made:
-            raise BackendError(f"{item}: only dockerd can finish a pair that was in a container")
-        if not (item.peer and item.mac) or int(item.mac[:2], 16) & 1:
-            raise BackendError(f"{item}: cannot assign its peer's name or MAC")
-
-    def _check_hairpin(self, item: Hairpin) -> None:
-        port = self._objects.get(("link", item.port))
-        if not isinstance(port, Veth) or not port.bridge:
-            raise BackendError(f"{item.port} is not a port of a bridge")
-
     def _check_element(self, item: Element) -> None:
         if ("table", item.family) not in self._objects:
             raise BackendError(f"there is no table {item.family}")
         check_element(item, (o for o in self._objects.values() if isinstance(o, Element)))
-
-    def _require_link(self, name: str) -> None:
-        if ("link", name) not in self._objects and name not in self.foreign_links:
-            raise BackendError(f"interface {name} is gone")
 
     def _port_is_taken(self, item: HostPort) -> bool:
         held = (o for o in self._objects.values() if isinstance(o, HostPort))
@@ -297,8 +256,15 @@ def _is_visible(item: Object, wanted: set[Object], broken: set[str]) -> bool:
 
 
 def _batches(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:
-    for firewall, group in groupby(steps, lambda s: isinstance(s.object, Table | Element)):
-        if firewall:
+    for family, group in groupby(steps, _firewall_of):
+        if family:
             yield tuple(group)
         else:
             yield from ((step,) for step in group)
+
+
+def _firewall_of(step: Step) -> str:
+    """Say which namespace's firewall a step belongs to, "" for none."""
+    if not isinstance(step.object, Table | Element):
+        return ""
+    return "inside" if step.object.family == "inside" else "host"

@@ -8,6 +8,7 @@ from importlib.resources import files
 from netaddr import IPNetwork
 
 from pyflat.dataplane.objects import Element
+from pyflat.dataplane.ruleset import FAMILIES
 from pyflat.errors import BackendError
 
 _DECLARATION = re.compile(
@@ -27,7 +28,7 @@ class Declaration:
 
 
 def _declarations(family: str) -> Iterator[tuple[tuple[str, str], Declaration]]:
-    text = files("pyflat.dataplane").joinpath(f"{family}.nft").read_text()
+    text = files("pyflat.dataplane").joinpath(f"{FAMILIES[family]}.nft").read_text()
     for found in _DECLARATION.finditer(text):
         data = found["data"]
         yield (
@@ -40,7 +41,7 @@ def _declarations(family: str) -> Iterator[tuple[tuple[str, str], Declaration]]:
         )
 
 
-DECLARATIONS = dict((*_declarations("inet"), *_declarations("bridge")))
+DECLARATIONS = dict(each for family in FAMILIES for each in _declarations(family))
 
 
 def check_element(item: Element, present: Iterable[Element]) -> None:

@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from netaddr import IPAddress
 from tests.support.dockerd import Call
 from tests.support.fake_kernel import FakeKernel
+from tests.support.news import News
 
 from pyflat import naming
 from pyflat.api.calls import Claims, carry_out
@@ -25,6 +27,7 @@ from pyflat.store.memory import MemoryStore
 POOLS = Settings().pools
 ROUTES = routes(POOLS)
 ETH0 = Uplink(device="eth0")
+CLUSTER = (IPAddress("192.0.2.10"),)
 
 
 class Picture(NamedTuple):
@@ -50,25 +53,37 @@ def send(engine: Engine, call: Call, claims: Claims | None = None) -> dict[str, 
 
 
 class Host:
-    """Takes requests as the HTTP side does, and plays the containers' part beside them."""
+    """Takes requests as the HTTP side does, and plays the containers' part beside them.
+
+    ``inside`` says whether there is a namespace for overlays, ``cluster`` where hosts agree.
+    """
 
     def __init__(
         self,
-        *calls: Call,
+        *calls: Call | News,
         kernel: FakeKernel | None = None,
         store: Store | None = None,
-        cluster: Addresses | None = None,
+        cluster: Addresses | None = lambda: CLUSTER,
+        inside: bool = False,
     ) -> None:
         self.kernel = kernel or FakeKernel(ETH0)
+        self.kernel.has_inside = inside
         self.store = store or MemoryStore()
         self.claims: Claims | None = None
         self._cluster = cluster
-        self.engine = Engine(self.store, self.kernel, cluster)
-        self.engine.start()
+        self.start()
         self.send_all(calls)
 
-    def send(self, call: Call) -> dict[str, Any]:
-        """Send a request and let dockerd move the interface as the answer says."""
+    def start(self) -> None:
+        """Start a process."""
+        self.engine = Engine(self.store, self.kernel, self._cluster)
+        self.engine.start()
+
+    def send(self, call: Call | News) -> dict[str, Any]:
+        """Send a request and let dockerd move the interface as the answer says, or hear news."""
+        if isinstance(call, News):
+            self.engine.learn(lambda state: (call.heard(state), None))
+            return {}
         answer = send(self.engine, call, self.claims)
         self.move(call)
         return answer
@@ -80,12 +95,12 @@ class Host:
             end = naming.host_end(json.loads(call.body)["EndpointID"])
             (self.kernel.take if method == "Join" else self.kernel.give_back)(end)
 
-    def send_all(self, calls: Iterable[Call]) -> None:
+    def send_all(self, calls: Iterable[Call | News]) -> None:
         """Send requests that all succeed."""
         for call in calls:
             self.send(call)
 
-    def refusal(self, call: Call) -> PyflatError | None:
+    def refusal(self, call: Call | News) -> PyflatError | None:
         """Send a request that may be refused, and give the refusal."""
         try:
             self.send(call)
@@ -96,8 +111,7 @@ class Host:
     def restart(self) -> None:
         """End the process where it stands and start another on the same store and kernel."""
         self.kernel.end_process()
-        self.engine = Engine(self.store, self.kernel, self._cluster)
-        self.engine.start()
+        self.start()
 
     @property
     def state(self) -> State:

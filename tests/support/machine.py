@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.dockerd import Call
-from tests.support.host import send
+from tests.support.host import CLUSTER, send
 
 from pyflat.dataplane.desired import desired_all
 from pyflat.dataplane.linux import LinuxKernel
@@ -17,18 +17,24 @@ MARK = 0x20000000
 
 
 class Machine:
-    """Takes requests; a restart keeps what is stored and what is in the kernel."""
+    """Takes requests; a restart keeps what is stored and what is in the kernel.
 
-    def __init__(self, *uplinks: str) -> None:
+    ``namespace`` is the path of that of overlays.
+    """
+
+    def __init__(self, *uplinks: str, namespace: Path | None = None) -> None:
         self._uplinks = uplinks
+        self.namespace = namespace
         self._store = MemoryStore()
         self.start()
 
     def start(self) -> None:
         """Start a process."""
         root = Path("/proc/sys/net")
-        self.kernel = LinuxKernel(mark=MARK, sysctl_root=root, uplinks=self._uplinks)
-        self.engine = Engine(self._store, self.kernel)
+        self.kernel = LinuxKernel(
+            mark=MARK, sysctl_root=root, namespace=self.namespace, uplinks=self._uplinks
+        )
+        self.engine = Engine(self._store, self.kernel, lambda: CLUSTER)
         self.engine.start()
 
     def send(self, *calls: Call) -> dict[str, Any]:

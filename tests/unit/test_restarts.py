@@ -75,10 +75,12 @@ def test_a_restart_after_any_commit_finds_everything_on_disk(tmp_path: Path) -> 
     assert number > len(LIFE) - 2
 
 
-@given(WORLD.sequences(10), st.integers(1, 20))
-def test_any_sequence_can_be_cut_off_by_a_crash(pairs: list[Pair], number: int) -> None:
+@given(WORLD.sequences(10), st.integers(1, 20), st.booleans())
+def test_any_sequence_can_be_cut_off_by_a_crash(
+    pairs: list[Pair], number: int, inside: bool
+) -> None:
     store = MemoryStore()
-    host = Host(store=CrashingStore(store, number))
+    host = Host(store=CrashingStore(store, number), inside=inside)
     try:
         for pair in pairs:
             host.refusal(pair.do)

@@ -19,11 +19,11 @@ def visit(host: Host, visitors: list[Pair]) -> list[Pair]:
     return made
 
 
-@given(NEIGHBOURS.sequences(5), VISITORS.sequences(10))
+@given(NEIGHBOURS.sequences(5), VISITORS.sequences(10), st.booleans())
 def test_a_sequence_and_its_inverse_leave_everything_as_it_was(
-    neighbours: list[Pair], visitors: list[Pair]
+    neighbours: list[Pair], visitors: list[Pair], inside: bool
 ) -> None:
-    host = Host()
+    host = Host(inside=inside)
     visit(host, neighbours)
     before = host.picture()
     for pair in reversed(visit(host, visitors)):
@@ -31,11 +31,11 @@ def test_a_sequence_and_its_inverse_leave_everything_as_it_was(
     assert host.picture() == before
 
 
-@given(VISITORS.sequences(10), st.data())
+@given(VISITORS.sequences(10), st.booleans(), st.data())
 def test_everything_can_be_torn_down_in_any_order(
-    visitors: list[Pair], data: st.DataObject
+    visitors: list[Pair], inside: bool, data: st.DataObject
 ) -> None:
-    host = Host()
+    host = Host(inside=inside)
     before = host.picture()
     made = visit(host, visitors)
     host.send_all(data.draw(st.permutations([pair.undo for pair in made])))

@@ -2,10 +2,11 @@
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from netaddr import IPAddress
 from tests.support.dockerd import Call
 from tests.support.host import ETH0, Host, records_of
+from tests.support.news import News
 from tests.support.small_world import Chain, World
 from tests.support.stores import FailingStore
 
@@ -13,9 +14,10 @@ from pyflat.dataplane.objects import Hairpin, HostPort, Object, Uplink, Veth
 from pyflat.errors import BackendError, PyflatError
 from pyflat.model import Endpoint
 from pyflat.store.memory import MemoryStore
+from pyflat.wants import Unclaimed
 
 WORLD = World("scoped", 30)
-CALLS = st.sampled_from(WORLD.calls)
+CALLS = st.sampled_from(WORLD.moves)
 PORTS = tuple(
     HostPort(protocol=protocol, host=IPAddress(host), port=port)
     for protocol, port in (("tcp", 8080), ("udp", 53), ("tcp", 9000))
@@ -38,21 +40,26 @@ class Machine(RuleBasedStateMachine):
         #: Ports that somebody else took while there was no process to hold them.
         self.unheld: set[Object] = set()
 
+    @initialize(inside=st.booleans())
+    def have_a_namespace(self, inside: bool) -> None:
+        self.host.kernel.has_inside = inside
+
     @rule(chain=st.sampled_from(WORLD.chains), length=st.integers(1, 4))
     def make(self, chain: Chain, length: int) -> None:
         for pair in chain[:length]:
             self.send(pair.do)
 
     @rule(call=CALLS)
-    def send(self, call: Call) -> None:
+    def send(self, call: Call | News) -> None:
         before = self.host.picture()
         refusal = self.refusal(call)
-        assert refusal is None or refusal.status == 400 or self.lost
+        unclaimed = isinstance(refusal, Unclaimed)
+        assert refusal is None or refusal.status == 400 or unclaimed or self.lost
         if refusal is not None:
             assert self.host.picture().records == before.records
 
     @rule(call=CALLS, number=st.integers(1, 8))
-    def send_while_a_step_fails(self, call: Call, number: int) -> None:
+    def send_while_a_step_fails(self, call: Call | News, number: int) -> None:
         before = self.host.picture()
         self.host.kernel.fail(number)
         refusal = self.refusal(call)
@@ -65,7 +72,7 @@ class Machine(RuleBasedStateMachine):
             self.converge()
 
     @rule(call=CALLS)
-    def send_while_the_disk_is_full(self, call: Call) -> None:
+    def send_while_the_disk_is_full(self, call: Call | News) -> None:
         before = self.host.picture()
         self.store.refuse(1)
         if self.refusal(call) is not None:
@@ -116,7 +123,7 @@ class Machine(RuleBasedStateMachine):
     def state_is_what_is_on_disk(self) -> None:
         assert frozenset(self.disk.load()) == records_of(self.host.state)
 
-    def refusal(self, call: Call) -> PyflatError | None:
+    def refusal(self, call: Call | News) -> PyflatError | None:
         """Send a request, and note what it makes of dead endpoints."""
         here = {e.host_end for e in self.host.state.all(Endpoint) if not self.host.engine.away(e)}
         refusal = self.host.refusal(call)

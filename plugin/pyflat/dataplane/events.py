@@ -11,10 +11,10 @@ from pyflat.dataplane import links
 from pyflat.dataplane.links import name_of
 from pyflat.dataplane.netlink import is_ours, made_of
 from pyflat.dataplane.objects import Address, Bridge, Veth
-from pyflat.dataplane.overlay_objects import Gateway, Vxlan
+from pyflat.dataplane.overlay_objects import Gateway, GatewayPort, Vxlan
 from pyflat.dataplane.raw import messages
 
-Link: TypeAlias = Bridge | Gateway | Vxlan | Veth
+Link: TypeAlias = Bridge | GatewayPort | Gateway | Vxlan | Veth
 
 #: linux/rtnetlink.h: RTNLGRP_LINK, IPV4_IFADDR, IPV4_ROUTE, IPV6_IFADDR, IPV6_ROUTE,
 #: IPV4_NETCONF, IPV6_NETCONF; linux/netfilter/nfnetlink.h: NFNLGRP_NFTABLES.
@@ -84,7 +84,8 @@ class Reader:
         link = links.read_link(message)
         if not is_ours(link):
             return
-        for item in made_of(link, self._find_name(link.master), inside=self._inside):
+        bridge = self._find_name(link.master)
+        for item in made_of(link, bridge, name_of, inside=self._inside):
             if isinstance(item, Link):
                 self.events.links[item.name] = None if gone else item
 

@@ -1,5 +1,6 @@
 """The part of the kernel that lies in the namespace of overlays, if there is one."""
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,10 +14,13 @@ from pyflat.dataplane.links import index_of
 from pyflat.dataplane.namespace import Namespace, may_enter
 from pyflat.dataplane.netlink import Links
 from pyflat.dataplane.objects import Element, Object, Table
-from pyflat.dataplane.overlay_objects import Gateway, Vxlan
+from pyflat.dataplane.overlay_objects import GatewayPort, Vxlan
 from pyflat.dataplane.place import Place, is_entry
 from pyflat.dataplane.plan import Step
-from pyflat.dataplane.tunnels import attach_vxlan, make_gateway, make_vxlan, raise_gateway
+from pyflat.dataplane.tunnels import attach_vxlan, make_vxlan
+from pyflat.errors import BackendError
+
+log = logging.getLogger(__name__)
 
 
 class Inside:
@@ -30,6 +34,7 @@ class Inside:
         self._sysctl_root = sysctl_root
         self._mark = mark
         self._entered: tuple[Namespace, Place] | None = None
+        self._is_kept = True  # as long as it could be put back on its path
         self._followers: list[Callable[[Namespace], None]] = []
         if self.is_possible() and path is not None and os.path.ismount(path):
             self._enter()
@@ -57,15 +62,11 @@ class Inside:
                 namespace.run(place.links.delete, item)
                 make_vxlan(host, item, namespace.fd)
                 namespace.run(attach_vxlan, place.links, item)
+            case GatewayPort() as item if step.verb == "add":
+                host.check_ours(item.gateway)
+                namespace.run(place.links.add, item)
             case item:
                 namespace.run(getattr(place.links, step.verb), item)
-
-    def add_gateway(self, item: Gateway, host: Links) -> None:
-        """Make a pair of which the host has one end. Raises Conflict or BackendError."""
-        namespace, place = self._enter()
-        host.check_ours(item.name)
-        namespace.run(make_gateway, place.links, item)
-        raise_gateway(host, item)
 
     def announce(self, bridge: str, address: IPAddress, mac: str) -> None:
         """See ``Kernel.announce``."""
@@ -77,6 +78,7 @@ class Inside:
         if self._entered is None:
             return set()
         namespace, place = self._entered
+        self._keep(namespace)
         return namespace.run(place.observe)
 
     def remains(self) -> set[Object]:
@@ -92,6 +94,10 @@ class Inside:
             return "gone"
         return "home" if index_of(naming.other_end(host_end)) else "away"
 
+    def is_loose(self) -> bool:
+        """Say whether somebody took the namespace from its path, which ``observe`` mends."""
+        return self._entered is not None and self._is_kept and not self._entered[0].hangs()
+
     def close(self) -> None:
         """Finish what is pending and leave the namespace; it stays."""
         if self._entered is not None:
@@ -99,9 +105,24 @@ class Inside:
             namespace.run(place.close)
             namespace.close()
 
+    def _keep(self, namespace: Namespace) -> None:
+        if namespace.hangs():
+            self._is_kept = True
+        elif self._is_kept:
+            try:
+                namespace.hang()
+                log.warning("namespace %s hangs on its path again", self._path)
+            except BackendError as error:
+                self._is_kept = False
+                log.warning("%s", error)
+
     def _enter(self) -> tuple[Namespace, Place]:
         if self._entered is None:
-            assert self._path is not None, "nothing is inside where there is no namespace"
+            if self._path is None or not may_enter(self._path):
+                raise BackendError(
+                    f"namespace {self._path or 'of overlays'}: networks lie in there, and pyflat "
+                    "may not enter it: see PYFLAT_NAMESPACE and CAP_SYS_ADMIN"
+                )
             namespace = Namespace(self._path, self._sysctl_root)
             place = namespace.run(Place, self._mark, ("inside",), namespace.home)
             self._entered = namespace, place

@@ -3,7 +3,7 @@
 import errno
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ _MAC, _NAME, _MTU, _MASTER, _LINK_INFO = 1, 3, 4, 10, 18
 _ALIAS, _GROUP, _PEER_NAMESPACE = 20, 27, 37
 _KIND, _DATA, _PORT_DATA, _PORT_MODE = 1, 2, 5, 4
 # IFLA_VXLAN_…
-_VNI, _GROUP4, _LOCAL4, _LEARNING, _PORT, _GROUP6, _LOCAL6 = 1, 2, 4, 7, 15, 16, 17
+_VNI, _GROUP4, _UNDERLAY, _LOCAL4, _LEARNING, _PORT, _GROUP6, _LOCAL6 = 1, 2, 3, 4, 7, 15, 16, 17
 
 _IFA_ADDRESS = 1  # linux/if_addr.h
 _UP = 1  # linux/if.h: IFF_UP
@@ -110,11 +110,15 @@ def read_link(message: bytes) -> LinkInfo:
     )
 
 
-def read_vxlan(data: bytes) -> dict[str, Any]:
-    """Read what only a VXLAN device has, under the names that ``Vxlan`` has for it."""
+def read_vxlan(data: bytes, find_name: Callable[[int], str]) -> dict[str, Any]:
+    """Read what only a VXLAN device has, under the names that ``Vxlan`` has for it.
+
+    ``find_name`` names an interface by its index, where the device was made.
+    """
     parts = dict(attributes(data))
     return {
         "vni": _number(parts.get(_VNI, b"")),
+        "underlay": find_name(_number(parts.get(_UNDERLAY, b""))),
         "local": _address(parts.get(_LOCAL4) or parts.get(_LOCAL6)),
         "group": _address(parts.get(_GROUP4) or parts.get(_GROUP6)),
         "port": int.from_bytes(parts.get(_PORT, b"")),

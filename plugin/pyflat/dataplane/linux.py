@@ -27,7 +27,7 @@ from pyflat.dataplane.objects import (
     Table,
     Uplink,
 )
-from pyflat.dataplane.overlay_objects import Gateway, Vxlan
+from pyflat.dataplane.overlay_objects import Vxlan
 from pyflat.dataplane.place import Place, is_entry, is_firewall, is_inside
 from pyflat.dataplane.plan import Step
 from pyflat.dataplane.ports import Ports
@@ -104,8 +104,9 @@ class LinuxKernel:
         return os.path.ismount(sandbox)
 
     def has_untold_drift(self) -> bool:
-        """See ``Kernel.has_untold_drift``: legacy iptables sends none."""
-        return self._docker_user.is_legacy() and len(self._docker_user.observe()) < 2
+        """See ``Kernel.has_untold_drift``: legacy iptables sends none, nor do mounts."""
+        legacy = self._docker_user.is_legacy() and len(self._docker_user.observe()) < 2
+        return legacy or self._inside.is_loose()
 
     def free(self, protocol: str, host: IPAddress, port: int) -> bool:
         """See ``Kernel.free``."""
@@ -175,8 +176,6 @@ class LinuxKernel:
                 _do(self._switches, step.verb, item)
             case DockerAccept() as item:
                 _do(self._docker_user, step.verb, item)
-            case Gateway() as item if step.verb == "add":
-                self._inside.add_gateway(item, self._host.links)
             case Vxlan() as item if step.verb == "add":
                 self._host.links.delete(item)
                 make_vxlan(self._host.links, item, None)

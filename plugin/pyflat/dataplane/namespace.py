@@ -4,7 +4,11 @@ No netfilter hook of the host sees what is bridged there: that is a third more r
 through a tunnel. It hangs on a path, as ``ip netns`` has it, and so outlives the process.
 """
 
+import fcntl
 import os
+import socket
+import struct
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +22,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _CAP_SYS_ADMIN = 21  # linux/capability.h: to make and to enter a namespace
+
+_SIOCGIFNAME = 0x8910  # linux/sockios.h
+_NAME_OF = struct.Struct("16si20x")  # struct ifreq
 
 #: Below ``/proc/sys/net``: frames stay out of the hooks, and bridges without addresses (they have
 #: IPv6 all the same, or would have no neighbours to answer for).
@@ -42,14 +49,38 @@ def may_enter(path: Path) -> bool:
     return bool(int(effective.split()[1], 16) >> _CAP_SYS_ADMIN & 1)
 
 
+class Home:
+    """The namespace of the thread that makes this object; ``fd`` is a descriptor of it."""
+
+    def __init__(self) -> None:
+        self.fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        # A socket stays in the namespace that it was made in, whoever uses it.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def name_of(self, index: int) -> str:
+        """Give the name of an interface there; "" if there is none."""
+        try:
+            answer = fcntl.ioctl(self._socket, _SIOCGIFNAME, _NAME_OF.pack(b"", index))
+        except OSError:
+            return ""
+        name: bytes = _NAME_OF.unpack(answer)[0]
+        return name.rstrip(b"\0").decode()
+
+    def close(self) -> None:
+        """Let go of it."""
+        os.close(self.fd)
+        self._socket.close()
+
+
 class Namespace:
     """A thread that lives in the namespace of a path, which is made if there is none.
 
-    ``fd`` is a descriptor of the namespace, ``home`` one of that of the process. Raises
-    BackendError.
+    ``fd`` is a descriptor of the namespace, ``home`` that of the process. Raises BackendError.
     """
 
     def __init__(self, path: Path, sysctl_root: Path) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(1, "inside")
         try:
             if not os.path.ismount(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,11 +88,12 @@ class Namespace:
             if not os.path.ismount(path):
                 raise BackendError(f"namespace {path}: it cannot be made")
             self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            self.home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+            self.home = Home()
+            self.run(netns.setns, self.fd)
+            self.run(_switch, sysctl_root)
         except OSError as error:
-            raise BackendError(f"namespace {path}: {error.strerror}") from error
-        self._thread = ThreadPoolExecutor(1, "inside", netns.setns, (self.fd,))
-        self.run(_switch, sysctl_root)
+            reason = os.strerror(error.errno or 0)
+            raise BackendError(f"namespace {path}: {reason}") from error
 
     def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function in the namespace and give what it gives, or raise what it raises.
@@ -70,11 +102,32 @@ class Namespace:
         """
         return self._thread.submit(function, *args, **kwargs).result()
 
+    def hangs(self) -> bool:
+        """Say whether it still hangs on its path; else it would end with this process."""
+        try:
+            return os.path.samestat(self._path.stat(), os.fstat(self.fd))
+        except FileNotFoundError:
+            return False
+
+    def hang(self) -> None:
+        """Put it back on its path. Raises BackendError, with what helps."""
+        thread = self.run(threading.get_native_id)
+        try:
+            if os.path.ismount(self._path) or not may_enter(self._path):
+                raise PermissionError
+            self._path.unlink(missing_ok=True)
+            netns.attach(str(self._path), thread)
+        except OSError as error:
+            raise BackendError(
+                f"namespace {self._path} was taken from its path: what is in it ends with pyflat; "
+                f"free the path, and: ip netns attach {self._path.name} {thread}"
+            ) from error
+
     def close(self) -> None:
         """Leave the namespace; it stays, with what is in it."""
         self._thread.shutdown()
         os.close(self.fd)
-        os.close(self.home)
+        self.home.close()
 
 
 def _existing(folder: Path) -> Path:

@@ -18,10 +18,12 @@ from pyflat.dataplane.links import (
     index_of,
     list_addresses,
     list_links,
+    name_of,
     read_vxlan,
 )
+from pyflat.dataplane.namespace import Home
 from pyflat.dataplane.objects import Address, Bridge, Hairpin, Veth
-from pyflat.dataplane.overlay_objects import Gateway, Vxlan
+from pyflat.dataplane.overlay_objects import Gateway, GatewayPort, Vxlan
 from pyflat.dataplane.reaper import Reaper
 from pyflat.errors import BackendError, Conflict
 
@@ -29,20 +31,23 @@ from pyflat.errors import BackendError, Conflict
 GROUP = 0x7066
 
 _NODAD = 2  # IFA_F_NODAD (linux/if_addr.h): usable at once, as nobody else can have it
+# linux/neighbour.h: NTF_MASTER, NTF_STICKY, NUD_NOARP
+_MASTER, _STICKY, _STATIC = 0x04, 0x40, 0x40
 _GONE = {errno.ENODEV, errno.ENOENT, errno.EADDRNOTAVAIL}
 
-Link = Bridge | Gateway | Address | Vxlan | Veth | Hairpin
+Link = Bridge | GatewayPort | Gateway | Address | Vxlan | Veth | Hairpin
 
 
 class Links:
     """The links of the namespace of the thread that makes this object.
 
-    To be called by one thread at a time. ``home`` is a descriptor of the host's namespace if
-    this is another: there containers' ends are made, for dockerd to find.
+    To be called by one thread at a time. ``home`` is the host's namespace if this is another:
+    there containers' ends are made, for dockerd to find, and tunnels begin.
     """
 
-    def __init__(self, home: int | None = None) -> None:
-        self._home = {} if home is None else {"net_ns_fd": home}
+    def __init__(self, home: Home | None = None) -> None:
+        self._home = {} if home is None else {"net_ns_fd": home.fd}
+        self._find_underlay = name_of if home is None else home.name_of
         self._inside = home is not None
         self._ip = IPRoute()
         self._reaper = Reaper()
@@ -52,6 +57,12 @@ class Links:
         match item:
             case Bridge():
                 self._add_bridge(item)
+            case GatewayPort():
+                peer = {"ifname": item.gateway, "group": GROUP}
+                self._add_pair(item.name, peer, item.bridge, item.mtu)
+                self._pin(item)
+            case Gateway():
+                self._raise(item)
             case Veth():
                 self._add_veth(item)
             case Address():
@@ -68,7 +79,7 @@ class Links:
         match item:
             case Veth():
                 self._reaper.put(item.name)
-            case Bridge() | Gateway() | Vxlan():
+            case Bridge() | GatewayPort() | Gateway() | Vxlan():
                 self._delete_link(item)
             case Address(device=device, address=address) if index := index_of(device):
                 ip, length = str(address.ip), address.prefixlen
@@ -85,7 +96,8 @@ class Links:
         for link in filter(is_ours, links):
             if link.name in going:
                 continue
-            found.update(made_of(link, names.get(link.master, ""), inside=self._inside))
+            bridge = names.get(link.master, "")
+            found.update(made_of(link, bridge, self._find_underlay, inside=self._inside))
         bridges = {link.index: link.name for link in links if _bears_gateway(link)}
         for info in list_addresses():
             if info.index in bridges:
@@ -117,6 +129,14 @@ class Links:
             self.check_ours(item.name)
         # The MTU is set here and not above: only so does the kernel keep it as set by a user
         # when ports come and go (net/bridge/br_if.c, br_mtu_auto_adjust).
+        self._raise(item)
+
+    def _pin(self, item: GatewayPort) -> None:
+        """Keep the gateway's MAC at its port: other hosts' gateways have the same one."""
+        values: dict[str, Any] = {"lladdr": item.mac, "flags": _MASTER | _STICKY, "state": _STATIC}
+        self.request("fdb", "replace", ifindex=require(item.name), **values)
+
+    def _raise(self, item: Bridge | Gateway) -> None:
         self.request(
             "link",
             "set",
@@ -127,7 +147,7 @@ class Links:
             state="up",
         )
 
-    def _delete_link(self, item: Bridge | Gateway | Vxlan) -> None:
+    def _delete_link(self, item: Bridge | GatewayPort | Gateway | Vxlan) -> None:
         # A refused network is taken back as well: the interface that stood in its way stays.
         link = find_link(item.name)
         if link is not None and is_ours(link):
@@ -146,11 +166,11 @@ class Links:
         self._reaper.await_end(item.name)
         # The peer bears no group: in a container it must not look like a link of a pyflat there.
         peer = {"ifname": item.peer, "address": item.mac}
-        self.add_pair(item.name, peer, item.bridge, item.mtu)
+        self._add_pair(item.name, peer, item.bridge, item.mtu)
         alias = f"pyflat:endpoint:{item.owner}"
         self.request("link", "set", ifname=item.name, ifalias=alias)
 
-    def add_pair(self, name: str, peer: dict[str, Any], bridge: str, mtu: int) -> None:
+    def _add_pair(self, name: str, peer: dict[str, Any], bridge: str, mtu: int) -> None:
         """Make a pair of which one end is a port, or mend the port. Raises BackendError."""
         port: dict[str, Any] = {
             "ifname": name,
@@ -205,19 +225,25 @@ def is_ours(link: LinkInfo) -> bool:
 
 
 def made_of(
-    link: LinkInfo, bridge: str, *, inside: bool
-) -> Iterator[Bridge | Gateway | Vxlan | Veth | Hairpin]:
-    """Give what an interface of ours is; ``bridge`` is the name of its bridge, or ""."""
+    link: LinkInfo, bridge: str, find_underlay: Callable[[int], str], *, inside: bool
+) -> Iterator[Bridge | GatewayPort | Gateway | Vxlan | Veth | Hairpin]:
+    """Give what an interface of ours is; ``bridge`` is the name of its bridge, or "".
+
+    ``find_underlay`` names an interface of the host by its index.
+    """
     owner = link.alias.rpartition(":")[2]
     common: dict[str, Any] = {"name": link.name, "mtu": link.mtu, "owner": owner, "up": link.up}
     match link.kind:
         case "bridge":
             yield Bridge(mac=link.mac, inside=inside, **common)
         case "vxlan":
-            yield Vxlan(bridge=bridge, inside=inside, **read_vxlan(link.data), **common)
+            own = read_vxlan(link.data, find_underlay)
+            yield Vxlan(bridge=bridge, inside=inside, **own, **common)
         case "veth" if _bears_gateway(link):
             yield Gateway(mac=link.mac, **common)
-        case "veth" if not link.name.startswith(("pe-", "pg-")):
+        case "veth" if link.name.startswith("pg-"):
+            yield GatewayPort(name=link.name, bridge=bridge, mtu=link.mtu, up=link.up)
+        case "veth" if not link.name.startswith("pe-"):
             yield Veth(bridge=bridge, inside=inside, **common)
             if link.hairpin:
                 yield Hairpin(port=link.name)

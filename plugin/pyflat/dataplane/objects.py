@@ -13,6 +13,7 @@ from pyflat.dataplane.overlay_objects import (
     Fdb,
     Flood,
     Gateway,
+    GatewayPort,
     Neighbour,
     ProxyNeighbour,
     Route,
@@ -60,7 +61,7 @@ class Sysctl(Made):
     """A kernel switch of an interface; ``path`` is below ``/proc/sys/net``."""
 
     kind: ClassVar[str] = "sysctl"
-    rank: ClassVar[int] = 3
+    rank: ClassVar[int] = 4
     identity: ClassVar[tuple[str, ...]] = ("path",)
 
     path: str
@@ -73,7 +74,7 @@ class Forwarding(Made):
     """The switch that lets packets of a family (4 or 6) through from one interface."""
 
     kind: ClassVar[str] = "forwarding"
-    rank: ClassVar[int] = 3
+    rank: ClassVar[int] = 4
     identity: ClassVar[tuple[str, ...]] = ("device", "version")
 
     device: str
@@ -85,7 +86,7 @@ class Address(Made):
     """An address of a bridge, with its prefix length."""
 
     kind: ClassVar[str] = "address"
-    rank: ClassVar[int] = 4
+    rank: ClassVar[int] = 5
     identity: ClassVar[tuple[str, ...]] = ("device", "address")
 
     device: str
@@ -101,7 +102,7 @@ class Veth(Made):
     """
 
     kind: ClassVar[str] = "link"
-    rank: ClassVar[int] = 5
+    rank: ClassVar[int] = 6
     identity: ClassVar[tuple[str, ...]] = ("name",)
 
     name: str
@@ -120,7 +121,7 @@ class Hairpin(Made):
     """The switch of a bridge port that lets a container reach its own published port."""
 
     kind: ClassVar[str] = "hairpin"
-    rank: ClassVar[int] = 6
+    rank: ClassVar[int] = 7
     identity: ClassVar[tuple[str, ...]] = ("port",)
 
     port: str
@@ -137,7 +138,7 @@ class Table(Made):
     """
 
     kind: ClassVar[str] = "table"
-    rank: ClassVar[int] = 7
+    rank: ClassVar[int] = 8
     identity: ClassVar[tuple[str, ...]] = ("family",)
 
     family: str
@@ -153,7 +154,7 @@ class Element(Made):
     """
 
     kind: ClassVar[str] = "element"
-    rank: ClassVar[int] = 8
+    rank: ClassVar[int] = 9
     identity: ClassVar[tuple[str, ...]] = ("family", "name", "match", "data")
 
     family: str
@@ -167,7 +168,7 @@ class DockerAccept(Made):
     """The one rule in Docker's DOCKER-USER chain that lets through what our rules accepted."""
 
     kind: ClassVar[str] = "docker-user"
-    rank: ClassVar[int] = 9
+    rank: ClassVar[int] = 10
     identity: ClassVar[tuple[str, ...]] = ("family",)
 
     family: str
@@ -200,6 +201,7 @@ class Surroundings:
 Object: TypeAlias = (
     HostPort
     | Bridge
+    | GatewayPort
     | Gateway
     | Sysctl
     | Forwarding

@@ -10,6 +10,7 @@ from pyflat.dataplane.overlay_objects import (
     Fdb,
     Flood,
     Gateway,
+    GatewayPort,
     Neighbour,
     ProxyNeighbour,
     Route,
@@ -34,14 +35,14 @@ def gateway(network: Network, mac: str) -> Iterator[Object]:
         owner=network.id,
         inside=True,
     )
-    yield Gateway(
-        name=network.bridge,
-        mac=mac,
-        mtu=network.options.mtu,
-        owner=network.id,
-        port=naming.gateway_port(network.id),
+    yield GatewayPort(
+        name=naming.gateway_port(network.id),
         bridge=network.port_bridge,
+        mtu=network.options.mtu,
+        gateway=network.bridge,
+        mac=mac,
     )
+    yield Gateway(name=network.bridge, mac=mac, mtu=network.options.mtu, owner=network.id)
 
 
 def tunnel(network: Network, mac: str) -> Iterator[Object]:
@@ -77,8 +78,7 @@ def tunnel(network: Network, mac: str) -> Iterator[Object]:
 
 def _seal(network: Network, name: str, mac: str) -> Iterator[Object]:
     """Keep the gateway out of the tunnel: every host has one of the same address."""
-    overlay, _ = _parts(network)
-    yield frames(network, "anycast" if overlay.clustered else "contained", name, mac)
+    yield frames(network, "anycast", name, mac)
     for subnet in network.subnets:
         if subnet.gateway is not None:
             address = subnet.gateway.ip

@@ -12,11 +12,31 @@ from pyflat.dataplane.made import Made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gateway(Made):
-    """A pair of interfaces that leads to a bridge inside: ``name`` bears the gateway addresses."""
+class GatewayPort(Made):
+    """The port of a bridge inside that leads to the host.
+
+    Its other end there is ``gateway``, which has the address ``mac``.
+    """
 
     kind: ClassVar[str] = "link"
     rank: ClassVar[int] = 2
+    identity: ClassVar[tuple[str, ...]] = ("name",)
+
+    name: str
+    bridge: str
+    mtu: int
+    up: bool = True
+    inside: bool = True
+    gateway: str = field(default="", compare=False)
+    mac: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway(Made):
+    """The host's end of such a pair, which bears the gateway addresses."""
+
+    kind: ClassVar[str] = "link"
+    rank: ClassVar[int] = 3
     identity: ClassVar[tuple[str, ...]] = ("name",)
 
     name: str
@@ -24,8 +44,6 @@ class Gateway(Made):
     mtu: int
     owner: str
     up: bool = True
-    port: str = field(default="", compare=False)
-    bridge: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +55,7 @@ class Vxlan(Made):
     """
 
     kind: ClassVar[str] = "link"
-    rank: ClassVar[int] = 5
+    rank: ClassVar[int] = 6
     identity: ClassVar[tuple[str, ...]] = ("name",)
 
     name: str
@@ -48,11 +66,10 @@ class Vxlan(Made):
     mtu: int
     owner: str
     learning: bool
+    underlay: str
     group: IPAddress | None = None
     up: bool = True
     inside: bool = False
-    # The kernel removes the device with its underlay: it need not be compared.
-    underlay: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +77,7 @@ class Fdb(Made):
     """Where a MAC is: behind the VTEP ``vtep``, through the VXLAN ``device``."""
 
     kind: ClassVar[str] = "fdb"
-    rank: ClassVar[int] = 6
+    rank: ClassVar[int] = 7
     identity: ClassVar[tuple[str, ...]] = ("device", "mac")
 
     device: str
@@ -74,7 +91,7 @@ class Flood(Made):
     """A VTEP that gets a copy of what goes to all (RFC 7348, section 4.2, without multicast)."""
 
     kind: ClassVar[str] = "flood"
-    rank: ClassVar[int] = 6
+    rank: ClassVar[int] = 7
     identity: ClassVar[tuple[str, ...]] = ("device", "vtep")
 
     device: str
@@ -87,7 +104,7 @@ class Neighbour(Made):
     """What a bridge answers to who asks for ``address``, instead of all who are far away."""
 
     kind: ClassVar[str] = "neighbour"
-    rank: ClassVar[int] = 6
+    rank: ClassVar[int] = 7
     identity: ClassVar[tuple[str, ...]] = ("device", "address")
 
     device: str
@@ -101,7 +118,7 @@ class ProxyNeighbour(Made):
     """An address that ``device`` answers for itself, because it routes what goes there."""
 
     kind: ClassVar[str] = "proxy"
-    rank: ClassVar[int] = 6
+    rank: ClassVar[int] = 7
     identity: ClassVar[tuple[str, ...]] = ("device", "address")
 
     device: str
@@ -116,7 +133,7 @@ class Route(Made):
     """
 
     kind: ClassVar[str] = "route"
-    rank: ClassVar[int] = 6
+    rank: ClassVar[int] = 7
     identity: ClassVar[tuple[str, ...]] = ("destination",)
 
     destination: IPNetwork

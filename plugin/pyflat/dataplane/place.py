@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from pyflat.dataplane.entries import Entries, Entry
+from pyflat.dataplane.namespace import Home
 from pyflat.dataplane.netlink import Links
 from pyflat.dataplane.nftables import Nftables
 from pyflat.dataplane.objects import Element, Object, Table
@@ -28,11 +29,11 @@ def is_entry(item: Object) -> bool:
 class Place:
     """Links, entries and tables of the namespace of the thread that makes this object.
 
-    To be called by one thread at a time. ``home`` is a descriptor of the host's namespace if
-    this is another. Raises StartupError where libnftables is missing.
+    To be called by one thread at a time. ``home`` is the host's namespace if this is
+    another. Raises StartupError where libnftables is missing.
     """
 
-    def __init__(self, mark: int, families: Iterable[str], home: int | None = None) -> None:
+    def __init__(self, mark: int, families: Iterable[str], home: Home | None = None) -> None:
         self.links = Links(home)
         self.entries = Entries(inside=home is not None)
         self.tables = Nftables(mark, families)

@@ -19,16 +19,19 @@ from pyflat.dataplane.overlay_objects import (
     Fdb,
     Flood,
     Gateway,
+    GatewayPort,
     Neighbour,
     ProxyNeighbour,
     Route,
     Vxlan,
 )
 
-_HOLDERS = (Bridge, Gateway, Vxlan, Veth, Table)
+_HOLDERS = (Bridge, GatewayPort, Gateway, Vxlan, Veth, Table)
 
-#: Interfaces go after everything else, in the opposite order of their making.
+#: Interfaces go after everything else, in the opposite order of their making; but for tunnels,
+#: as another may take the VNI.
 LAST = 100
+_LATE = (Bridge, GatewayPort, Gateway, Veth, Address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,6 @@ def _held_by(item: Object) -> tuple[object, ...] | None:
 
 def _rank(verb: str, item: Object) -> tuple[int, bool]:
     """Give the place of a step: removals before additions, interfaces at the very end."""
-    if verb == "delete" and isinstance(item, (*_HOLDERS[:-1], Address)):
+    if verb == "delete" and isinstance(item, _LATE):
         return LAST - item.rank, False
     return item.rank, verb == "add"

@@ -1,9 +1,9 @@
-"""Links that reach from one namespace into another: an overlay's tunnel and its gateway."""
+"""An overlay's tunnel: a link that reaches from one namespace into another."""
 
 from typing import Any
 
 from pyflat.dataplane.netlink import GROUP, Links, require
-from pyflat.dataplane.overlay_objects import Gateway, Vxlan
+from pyflat.dataplane.overlay_objects import Vxlan
 
 
 def make_vxlan(links: Links, item: Vxlan, namespace: int | None) -> None:
@@ -42,22 +42,3 @@ def attach_vxlan(links: Links, item: Vxlan) -> None:
     learning = int(item.learning)
     index = require(item.name)
     links.request("brport", "set", index=index, learning=learning, neigh_suppress=1 - learning)
-
-
-def make_gateway(links: Links, item: Gateway) -> None:
-    """Make a gateway's port of the bridge, with its other end in the host's namespace."""
-    peer = {"ifname": item.name, "address": item.mac, "group": GROUP}
-    links.add_pair(item.port, peer, item.bridge, item.mtu)
-
-
-def raise_gateway(links: Links, item: Gateway) -> None:
-    """Make the host's end of a gateway what it should be. Raises BackendError."""
-    links.request(
-        "link",
-        "set",
-        ifname=item.name,
-        address=item.mac,
-        mtu=item.mtu,
-        ifalias=f"pyflat:network:{item.owner}",
-        state="up",
-    )
