@@ -118,8 +118,9 @@ class Publisher:
             return True
 
     def _hold(self) -> None:
-        """Prolong the lease when a third of it is over, or begin another."""
-        if self._until - time.monotonic() > TTL * 2 / 3 and not self._removed:
+        """Prolong the lease when a third of it is over or may be lost, or begin another."""
+        is_due = self._until - time.monotonic() <= TTL * 2 / 3
+        if not (is_due or self._removed or self._error):
             return
         sent = time.monotonic()
         if self._removed or not (self._lease and self._etcd.renew(self._lease)):
