@@ -21,7 +21,9 @@ DIRECT = ("-o", "direct=true")
 MOVER = {4: "10.42.9.9", 6: "fd42::9:9"}
 
 
-@pytest.fixture(scope="module", params=[4, 6], ids=["IPv4", "IPv6"])
+@pytest.fixture(
+    scope="module", params=[4, pytest.param(6, marks=pytest.mark.full)], ids=["IPv4", "IPv6"]
+)
 def version(request: pytest.FixtureRequest) -> int:
     """The family of the underlay."""
     return int(request.param)

@@ -24,6 +24,8 @@ from tests.docker.ways import Way, astray
 from dockerlab import Lab, parallel
 from dockerlab.underlay import OUTSIDE
 
+pytestmark = pytest.mark.engine("28.5")
+
 INTERNET_PORT = 7000
 MAC = "02:42:0a:2a:00:01"
 
@@ -35,7 +37,7 @@ KINDS: dict[str, Callable[[Lab], Sequence[str]]] = {
 }
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=["peers", pytest.param("cluster", marks=pytest.mark.full), "direct"])
 def blue(dockers: list[Docker], trio: Lab, request: pytest.FixtureRequest) -> Overlay:
     """An overlay of each kind of control plane."""
     return Overlay(dockers, *KINDS[request.param](trio))
