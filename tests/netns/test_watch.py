@@ -172,12 +172,12 @@ def test_a_pair_taken_from_a_living_container_is_named_with_what_helps(
 def test_neighbours_are_told_of_only_where_there_are_overlays(
     namespace: None, wanted: bool
 ) -> None:
-    witness.run("ip", "link", "add", "d0", "type", "dummy")
-    witness.run("ip", "link", "set", "d0", "up", "addrgenmode", "none")
+    witness.run("ip", "link", "add", "br0", "type", "bridge")
+    witness.run("ip", "link", "set", "br0", "up", "addrgenmode", "none")
     source = _Source(Reader())
     source.follow_entries(True)
     source.follow_entries(wanted)
-    words = ("neigh", "add", "192.0.2.9", "lladdr", "02:42:00:00:00:09", "dev", "d0")
+    words = ("neigh", "add", "192.0.2.9", "lladdr", "02:42:00:00:00:09", "dev", "br0")
     witness.run("ip", *words)
     assert bool(select.select([source.routing], (), (), 0.1)[0]) is wanted
 
