@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"tests.docker.{name}" for name in ("client", "labels", "pools", "reach", "site", "traces"))
+    *(
+        f"tests.docker.{name}"
+        for name in ("client", "labels", "overlays", "pools", "reach", "site", "traces", "ways")
+    )
 )
 
 NEWEST, OLDEST = "28.5", "20.10"

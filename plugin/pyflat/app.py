@@ -2,21 +2,26 @@
 
 import logging
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from flask import Flask
 
 from pyflat import docker_api
-from pyflat.api.http import create_http
+from pyflat.api.calls import Claims
+from pyflat.api.http import add_forgetting, create_http
 from pyflat.dataplane.linux import LinuxKernel
 from pyflat.dataplane.objects import Bridge
 from pyflat.dataplane.overlay_objects import Gateway
 from pyflat.dataplane.watch import Watch
 from pyflat.deadline import LIMIT, Deadline
 from pyflat.engine import Engine
-from pyflat.errors import StartupError
+from pyflat.errors import InvalidRequest, StartupError
 from pyflat.folder import alone, identity, last_alive, lock_for_worker
 from pyflat.model import Network
+from pyflat.names.learn import Learning
+from pyflat.names.serve import Answering
 from pyflat.overlay.access import Access, Addresses, read_access
 from pyflat.overlay.probe import Probe
 from pyflat.overlay.roster import Rosters
@@ -60,14 +65,20 @@ def create_app(settings: Settings) -> Flask:
     if any(engine.state.all(Network)) and docker_api.started() > away:
         log.warning("%s", _LATE)
     watch.start()
+    answering = Answering(engine)
+    answering.start()
+    Learning(engine).start()
     Rosters(engine).start()
     Probe(engine).start()
-    if access is not None and addresses is not None:
-        _join(settings, access, addresses, engine)
-    app = create_http(engine, settings.pools)
+    joined = _join(settings, access, addresses, engine) if access and addresses else None
+    claims, forget = joined or (None, _forget_nobody)
+    app = create_http(engine, settings.pools, claims)
+    add_forgetting(app, forget)
     add_reports(app, engine)
     app.wsgi_app = Deadline(app.wsgi_app, LIMIT)  # type: ignore[method-assign]
-    app.extensions["pyflat"] = engine
+    ends = app.extensions["pyflat-ends"] = ExitStack()
+    ends.callback(engine.stop)
+    ends.callback(answering.end)
     app.extensions["pyflat-lock"] = lock  # open as long as the process: its end unlocks it
     return app
 
@@ -110,14 +121,31 @@ def _access(settings: Settings) -> Access | None:
     )
 
 
-def _join(settings: Settings, access: Access, addresses: Addresses, engine: Engine) -> None:
-    """Begin to tell the cluster of this host, and to hear of others."""
+def _join(
+    settings: Settings, access: Access, addresses: Addresses, engine: Engine
+) -> tuple[Claims, Callable[[str], None]]:
+    """Begin to tell the cluster of this host, and to hear of others.
+
+    Gives what claims of it, and what forgets a host.
+    """
     # Late: without a cluster nobody needs what they import.
     from pyflat.overlay.cluster import Cluster
     from pyflat.overlay.etcd import Etcd
+    from pyflat.overlay.upkeep import Upkeep
 
+    etcd = Etcd(access)
     own = identity(settings.state_dir)
-    Cluster(Etcd(access), addresses, settings.host, own, engine, engine.announce).start()
+    cluster = Cluster(etcd, addresses, settings.host, own, engine, engine.announce)
+    upkeep = Upkeep(etcd, engine, settings.host, cluster.lease)
+    engine.site.leased = upkeep.leased
+    engine.subscribe(upkeep.follow)
+    cluster.start()
+    upkeep.start()
+    return upkeep.claims, cluster.forget
+
+
+def _forget_nobody(_: str) -> None:
+    raise InvalidRequest("this host belongs to no cluster: PYFLAT_CLUSTER is not set")
 
 
 def _kernel(settings: Settings) -> LinuxKernel:

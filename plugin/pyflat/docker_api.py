@@ -5,6 +5,8 @@ answered.
 """
 
 import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,29 +28,71 @@ def started() -> float:
         return 0.0
 
 
+def is_there() -> bool:
+    """Say whether there is a dockerd to be asked, without starting one."""
+    return bool(os.environ.get("DOCKER_HOST") or started())
+
+
 def networks_of(driver: str) -> list[dict[str, Any]]:
     """Give what ``docker network inspect`` says of a driver's networks. Raises BackendError."""
-    return _ask(lambda client: [network.attrs for network in _networks(client, driver)])
+    with _asking() as docker:
+        networks = _client(docker).networks.list(filters={"driver": driver}, greedy=True)
+        return [network.attrs for network in networks]
 
 
 def running_containers() -> list[dict[str, Any]]:
     """Give what ``docker inspect`` says of each running container. Raises BackendError."""
-    return _ask(lambda client: [container.attrs for container in client.containers.list()])
+    with _asking() as docker:
+        return _running(_client(docker))
 
 
-def _networks(client: Any, driver: str) -> Any:
-    return client.networks.list(filters={"driver": driver}, greedy=True)
+class Feed:
+    """What happens in Docker from the making of this object on, as ``filters`` choose.
+
+    To be used by one thread. Everything raises BackendError if Docker does not answer.
+    """
+
+    def __init__(self, filters: Mapping[str, Sequence[str]]) -> None:
+        with _asking() as docker:
+            self._client = _client(docker)
+            self._events = self._client.events(decode=True, filters=filters)
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Give each event; ends when Docker does."""
+        with _asking():
+            yield from self._events
+
+    def running(self) -> list[dict[str, Any]]:
+        """See ``running_containers``."""
+        with _asking():
+            return _running(self._client)
+
+    def container(self, identifier: str) -> dict[str, Any] | None:
+        """Give what ``docker inspect`` says of a container, None if it is gone."""
+        with _asking() as docker:
+            try:
+                found: dict[str, Any] = self._client.api.inspect_container(identifier)
+            except docker.errors.NotFound:
+                return None
+            return found
 
 
-def _ask(question: Any) -> list[dict[str, Any]]:
+@contextmanager
+def _asking() -> Iterator[Any]:
     import docker  # late: it takes as long to import as the rest of the program
 
     try:
-        client = docker.DockerClient(base_url=_url(), timeout=30)
-        found: list[dict[str, Any]] = question(client)
-    except docker.errors.DockerException as error:
+        yield docker
+    except (docker.errors.DockerException, OSError) as error:
         raise BackendError(f"Docker does not answer at {_url()}: {error}") from error
-    return found
+
+
+def _client(docker: Any) -> Any:
+    return docker.DockerClient(base_url=_url(), timeout=30)
+
+
+def _running(client: Any) -> list[dict[str, Any]]:
+    return [container.attrs for container in client.containers.list(ignore_removed=True)]
 
 
 def _url() -> str:

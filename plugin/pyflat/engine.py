@@ -91,9 +91,11 @@ class Engine:
 
         If the kernel refuses something that the change adds, the touched records are put back
         and the error is raised. A change that only removes stays made; what the kernel would
-        not let go of is left to the next ``converge``.
+        not let go of is left to the next ``converge``. Raises BackendError after ``stop``.
         """
         with self._lock:
+            if self._stopped:
+                raise BackendError("pyflat is ending")
             before = self._state
             after, result = change(before)
             if after.touched:

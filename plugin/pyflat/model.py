@@ -1,12 +1,12 @@
 """What pyflat knows, as immutable records."""
 
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias, get_args
 
 from netaddr import IPAddress, IPNetwork
 
 from pyflat import naming
-from pyflat.peers import Claim, Overlay, Peer, Remote, Tunnel
+from pyflat.peers import Claim, Overlay, Peer, Remote, Resolver, Segment, Tunnel
 
 #: A fact under which a record can be found without a search, as ("address", network, ip).
 IndexKey: TypeAlias = tuple[str, ...]
@@ -41,12 +41,14 @@ SPACES = ("PyflatLocal", "PyflatGlobal")
 class Subnet:
     """One subnet of a network: ``cidr`` masked, ``gateway`` with the mask of the subnet.
 
-    ``space`` is the address space that the subnet was taken from.
+    ``space`` is the address space that the subnet was taken from. ``auxiliary`` are plain
+    addresses that no container gets.
     """
 
     cidr: IPNetwork
     gateway: InterfaceAddress | None = None
     space: str = ""
+    auxiliary: tuple[IPAddress, ...] = ()
 
     @property
     def is_ours(self) -> bool:
@@ -173,7 +175,7 @@ class Endpoint:
     ``sandbox`` is the path of the container's namespace; None before Join, "" after Leave.
     ``since`` is the Unix time of the last of these changes. Of two endpoints of an overlay that
     have one address, that of the higher ``generation`` has it. ``names`` are those that containers
-    on other hosts find it by.
+    on other hosts find it by, ``servers`` the name servers that Docker's own resolver asks for it.
     """
 
     kind: ClassVar[str] = "endpoint"
@@ -186,6 +188,7 @@ class Endpoint:
     since: float = 0.0
     generation: int = 0
     names: tuple[str, ...] = ()
+    servers: tuple[IPAddress, ...] = ()
 
     @property
     def host_end(self) -> str:
@@ -202,9 +205,10 @@ class Endpoint:
         return next((a.ip for a in self.addresses if a.version == version), None)
 
     def index_keys(self) -> tuple[IndexKey, ...]:
-        """Index by network, by each address in it and by interface."""
+        """Index by network, by each address in it and server asked from it, and by interface."""
         holders = (("address", self.network, str(a.ip)) for a in self.addresses)
-        return (("network", self.network), ("interface", self.host_end), *holders)
+        asked = (("asks", self.network, str(server)) for server in self.servers)
+        return (("network", self.network), ("interface", self.host_end), *holders, *asked)
 
 
 #: All addresses of the host, by family, and its own loopback address of IPv6.
@@ -252,7 +256,9 @@ def pool_id(space: str, cidr: IPNetwork) -> str:
 class Pool:
     """A subnet that IpamDriver hands out addresses of.
 
-    ``references`` counts the RequestPool calls that a ReleasePool has not answered yet.
+    ``references`` counts the RequestPool calls that a ReleasePool has not answered yet. The subnet
+    of an ``automatic`` one was chosen here, and not by who asked. ``part`` is the range that
+    addresses are chosen from.
     """
 
     kind: ClassVar[str] = "pool"
@@ -261,6 +267,8 @@ class Pool:
     space: str
     cidr: IPNetwork
     references: int = 1
+    automatic: bool = False
+    part: IPNetwork | None = None
 
     def index_keys(self) -> tuple[IndexKey, ...]:
         """Index by address space and family."""
@@ -294,10 +302,19 @@ class AddressBlock:
         return (("pool", self.pool),)
 
 
-Record: TypeAlias = Network | Endpoint | Publication | Pool | AddressBlock | Peer | Remote | Claim
-RECORDS: dict[str, type[Record]] = {
-    r.kind: r for r in (Network, Endpoint, Publication, Pool, AddressBlock, Peer, Remote, Claim)
-}
+Record: TypeAlias = (
+    Network
+    | Endpoint
+    | Publication
+    | Pool
+    | AddressBlock
+    | Peer
+    | Remote
+    | Claim
+    | Segment
+    | Resolver
+)
+RECORDS: dict[str, type[Record]] = {record.kind: record for record in get_args(Record)}
 
 #: Names one record: its kind and its id.
 Key: TypeAlias = tuple[str, str]

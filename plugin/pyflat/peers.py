@@ -107,12 +107,18 @@ class Remote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A block of a cluster's pool that this host gives out addresses of."""
+    """Addresses that the cluster has given this host to give out.
+
+    ``pool`` is the id of a pool of ours; for one address that another address manager chose, it
+    is ``foreign_pool`` of the overlay. ``lost`` is the host that the cluster says has them by now,
+    "" while they are this host's.
+    """
 
     kind: ClassVar[str] = "claim"
 
     pool: str
     cidr: IPNetwork
+    lost: str = ""
 
     @property
     def id(self) -> str:
@@ -122,3 +128,56 @@ class Claim:
     def index_keys(self) -> tuple[tuple[str, ...], ...]:
         """Index by pool."""
         return (("claims", self.pool),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolver:
+    """A program of ours that answers for a name server, if an overlay's containers ask that.
+
+    It listens on ``port`` of the overlay's gateway ``address``, on UDP and TCP.
+    """
+
+    kind: ClassVar[str] = "resolver"
+
+    network: str
+    server: IPAddress
+    address: IPAddress
+    port: int
+
+    @property
+    def id(self) -> str:
+        """Name the resolver after network and server."""
+        return f"{self.network}|{self.server}"
+
+    def index_keys(self) -> tuple[tuple[str, ...], ...]:
+        """Index by network."""
+        return (("resolvers", self.network),)
+
+
+def foreign_pool(vni: int) -> str:
+    """Name what stands for the pools of an overlay whose addresses are not of our pools."""
+    return f"vni|{vni}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A VNI that the cluster has given this host a network with.
+
+    ``parts`` describes the network's subnets, in the same words on every host. ``auto`` says that
+    the VNI was drawn, and not chosen by somebody.
+    """
+
+    kind: ClassVar[str] = "segment"
+
+    vni: int
+    parts: tuple[str, ...]
+    auto: bool = False
+
+    @property
+    def id(self) -> str:
+        """Name the segment after its VNI."""
+        return str(self.vni)
+
+    def index_keys(self) -> tuple[tuple[str, ...], ...]:
+        """Index by what it is, if that is what it is found by."""
+        return (("drawn", *self.parts),) if self.auto else ()

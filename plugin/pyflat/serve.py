@@ -96,7 +96,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no t
 
     def _end(self, _: object, worker: Any) -> None:
         if worker.app.callable is not None:
-            worker.app.callable.extensions["pyflat"].stop()
+            worker.app.callable.extensions["pyflat-ends"].close()
             note_end(self._settings.state_dir)
 
     def _alive(self) -> None:

@@ -21,6 +21,8 @@ class Site:
     def __init__(self, kernel: Kernel, cluster: Addresses | None = None) -> None:
         self._kernel = kernel
         self._cluster = cluster
+        self.leased: Callable[[], bool] = lambda: False
+        """See ``Site.leased``; told by who asks the cluster."""
 
     def clustered(self) -> bool:
         """See ``Site.clustered``."""
@@ -33,6 +35,10 @@ class Site:
     def tunnel(self, overlay: Overlay) -> Tunnel:
         """See ``Site.tunnel``."""
         return self._kernel.tunnel(overlay.underlay, self._others(overlay))
+
+    def name_servers(self) -> tuple[IPAddress, ...]:
+        """See ``Site.name_servers``."""
+        return self._kernel.name_servers()
 
     def _others(self, overlay: Overlay) -> Iterable[IPAddress]:
         if overlay.group:

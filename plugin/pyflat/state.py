@@ -22,11 +22,23 @@ from pyflat.model import (
     Publication,
     Record,
 )
-from pyflat.peers import Claim, Peer, Remote
+from pyflat.peers import Claim, Peer, Remote, Resolver, Segment
 
 Index: TypeAlias = "Map[IndexKey, Map[str, None]]"
 
-R = TypeVar("R", Network, Endpoint, Publication, Pool, AddressBlock, Peer, Remote, Claim)
+R = TypeVar(
+    "R",
+    Network,
+    Endpoint,
+    Publication,
+    Pool,
+    AddressBlock,
+    Peer,
+    Remote,
+    Claim,
+    Segment,
+    Resolver,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +47,13 @@ class State:
 
     tables: Map[str, Map[str, Record]] = field(default_factory=Map)
     index: Index = field(default_factory=Map)
-    touched: frozenset[Key] = frozenset()
+    notes: Map[Key, None] = field(default_factory=Map)
+    """What has been touched; a set would be copied with each of ten thousand changes."""
+
+    @property
+    def touched(self) -> frozenset[Key]:
+        """Name the records that have been put or dropped since the State was settled."""
+        return frozenset(self.notes)
 
     def get(self, kind: type[R], identifier: str) -> R | None:
         """Give a record or None."""
@@ -79,11 +97,11 @@ class State:
 
     def settled(self) -> Self:
         """Give the same State with nothing noted as touched."""
-        return replace(self, touched=frozenset())
+        return replace(self, notes=Map())
 
     def _changed(self, key: Key, table: Map[str, Record], index: Index) -> Self:
         tables = self.tables.set(key[0], table)
-        return replace(self, tables=tables, index=index, touched=self.touched | {key})
+        return replace(self, tables=tables, index=index, notes=self.notes.set(key, None))
 
 
 def _index(index: Index, record: Record) -> Index:

@@ -6,10 +6,11 @@ import pytest
 from tests.conftest import NEWEST
 from tests.docker.client import Docker
 from tests.docker.outage import Outage, table
+from tests.docker.overlays import lab_of_three
 from tests.docker.starting import bare_lab, start
 from tests.docker.traces import assert_same, traces
 
-from dockerlab import Lab
+from dockerlab import Lab, parallel
 from dockerlab.host import Host
 
 
@@ -52,6 +53,24 @@ def docker(host: Host) -> Iterator[Docker]:
     yield docker
     docker.remove_all()
     assert_same(host, before)
+
+
+@pytest.fixture(scope="module")
+def trio(engine: str) -> Iterator[Lab]:
+    """Three hosts for overlays, of both kinds."""
+    with lab_of_three(engine) as lab:
+        yield lab
+
+
+@pytest.fixture
+def dockers(trio: Lab) -> Iterator[list[Docker]]:
+    """The docker commands of the three hosts, with what `docker` promises for one."""
+    dockers = [Docker(host) for host in trio.hosts]
+    before = [traces(host) for host in trio.hosts]
+    yield dockers
+    parallel.each(Docker.remove_all, dockers)
+    for host, seen in zip(trio.hosts, before, strict=True):
+        assert_same(host, seen)
 
 
 @pytest.fixture(scope="session")

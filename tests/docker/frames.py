@@ -2,14 +2,18 @@
 
 ``frames.py INTERFACE MAC``, and lines of ``PROTOCOL SOURCE PORT DESTINATION PORT``; each goes to
 the MAC as the first packet of a TCP connection or as a UDP packet, whatever its destination is.
+``frames.py ADDRESS PORT VNI MAC`` sends them through a tunnel of VXLAN to a host's end of it.
 """
 
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from ipaddress import ip_address
 
 _SYN = 2
+_HAS_VNI = 0x08  # RFC 7348, section 5
+_STRANGE = bytes.fromhex("020000009999")
 
 
 def _packet(protocol: str, source: str, sport: int, target: str, dport: int) -> tuple[int, bytes]:
@@ -43,14 +47,29 @@ def _checksum(data: bytes) -> int:
     return total ^ 0xFFFF
 
 
-def main(interface: str, mac: str) -> None:
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
-        wire.bind((interface, 0))
-        macs = bytes.fromhex(mac.replace(":", "")) + wire.getsockname()[4]
-        for line in sys.stdin:
-            protocol, source, sport, target, dport = line.split()
-            kind, packet = _packet(protocol, source, int(sport), target, int(dport))
-            wire.send(macs + struct.pack("!H", kind) + packet)
+def main(*words: str) -> None:
+    *where, mac = words
+    send, own = _tunnel(*where) if len(where) > 1 else _wire(*where)
+    macs = bytes.fromhex(mac.replace(":", "")) + own
+    for line in sys.stdin:
+        protocol, source, sport, target, dport = line.split()
+        kind, packet = _packet(protocol, source, int(sport), target, int(dport))
+        send(macs + struct.pack("!H", kind) + packet)
+
+
+def _wire(interface: str) -> tuple[Callable[[bytes], object], bytes]:
+    """What sends a frame, and the MAC that it comes from."""
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    wire.bind((interface, 0))
+    return wire.send, wire.getsockname()[4]
+
+
+def _tunnel(address: str, port: str, vni: str) -> tuple[Callable[[bytes], object], bytes]:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    tunnel = socket.socket(family, socket.SOCK_DGRAM)
+    tunnel.connect((address, int(port)))
+    head = struct.pack("!II", _HAS_VNI << 24, int(vni) << 8)
+    return lambda frame: tunnel.send(head + frame), _STRANGE
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Docker's labels for networks, and what it takes to see their meaning from outside."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -27,9 +27,9 @@ def modes(ipv4: str, ipv6: str | None = None) -> tuple[str, ...]:
 
 
 @contextmanager
-def ways_in(lab: Lab, *subnets: str) -> Iterator[None]:
-    """The outside machine has routes to the subnets of h1's networks."""
-    host = lab.host("h1")
+def ways_in(lab: Lab, *subnets: str, by: str = "h1") -> Iterator[None]:
+    """The outside machine has routes to subnets by way of a host."""
+    host = lab.host(by)
     ways = [(subnet, host.address6 if ":" in subnet else host.address4) for subnet in subnets]
     for subnet, via in ways:
         lab.outside.run("ip", "route", "add", subnet, "via", via, check=True)
@@ -45,6 +45,17 @@ def reached(place: Place, *addresses: str, port: int = 80) -> list[str]:
     with ThreadPoolExecutor(len(addresses)) as pool:
         answers = pool.map(lambda address: _answers(place, address, port), addresses)
         return [one for one, answer in zip(addresses, answers, strict=True) if answer]
+
+
+def leaks(closed: Mapping[str, tuple[Place, Iterable[str]]]) -> list[str]:
+    """Who reaches an address that is closed to him; ``closed`` has all who try, by name."""
+    with ThreadPoolExecutor(len(closed)) as pool:
+        found = pool.map(lambda target: reached(target[0], *target[1]), closed.values())
+        return [
+            f"{place} reaches {address}"
+            for place, addresses in zip(closed, found, strict=True)
+            for address in addresses
+        ]
 
 
 def _answers(place: Place, address: str, port: int) -> bool:

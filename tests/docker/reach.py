@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from dockerlab.processes import wait_until
 
@@ -70,7 +70,7 @@ def ask_all(place: Place, questions: Mapping[Question, float]) -> dict[Question,
     return {question: answer for question, answer in answers if answer}
 
 
-def server_of(place: Place, address: str, port: int, **how: bool) -> str | None:
+def server_of(place: Place, address: str, port: int, **how: Any) -> str | None:
     """The name of the server that answers at an address; None if nobody does."""
     answer = ask(place, address, port, **how)
     return answer.server if answer else None

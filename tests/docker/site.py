@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from tests.docker.client import Docker
-from tests.docker.labels import reached, ways_in
+from tests.docker.labels import leaks, ways_in
 from tests.docker.plugin import answers
-from tests.docker.reach import INTERNET, Answer, Place, answering, ask
+from tests.docker.reach import INTERNET, Answer, Place, answering
+from tests.docker.ways import Way, astray, walk
 
 from dockerlab import Lab
 from dockerlab.underlay import OUTSIDE
@@ -23,27 +22,6 @@ PORT, DOCKERS_PORT, INTERNET_PORT = 81, 82, 7000
 GRACE = 2
 # They come back with dockerd.
 _KEPT = ("--restart", "always")
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A question, and who has to answer it."""
-
-    name: str
-    place: Place
-    address: str
-    port: int
-    server: str
-    client: str | None = None
-    """As whom the server has to see who asks; None if that is not pyflat's business."""
-
-    def walk(self) -> Answer | None:
-        return ask(self.place, self.address, self.port, wait=2)
-
-    def leads(self, answer: Answer | None) -> bool:
-        if answer is None or self.client is None:
-            return answer is not None and answer.server == self.server
-        return answer == Answer(self.server, self.client)
 
 
 class Site:
@@ -71,8 +49,7 @@ class Site:
     def wrong(self) -> dict[str, Answer | None]:
         """What does not get the answer that it has to get, and what it gets instead."""
         ways = [way for version in (4, 6) for way in self._ways(version)]
-        answered = _walk((*ways, *self._ways_beside()))
-        return {way.name: answer for way, answer in answered if not way.leads(answer)}
+        return astray((*ways, *self._ways_beside()))
 
     def leaks(self) -> list[str]:
         """The addresses that answer somebody who must not reach them."""
@@ -85,13 +62,8 @@ class Site:
             "Docker's": (self.stranger, (web[0], other[0])),
             "outside": (self.lab.outside, (*web, *other)),
         }
-        with ways_in(self.lab, BLUE, BLUE6, GREEN, GREEN6), ThreadPoolExecutor() as pool:
-            found = pool.map(lambda target: reached(target[0], *target[1]), closed.values())
-            return [
-                f"{place} reaches {address}"
-                for place, addresses in zip(closed, found, strict=True)
-                for address in addresses
-            ]
+        with ways_in(self.lab, BLUE, BLUE6, GREEN, GREEN6):
+            return leaks(closed)
 
     def dockers_changes(self) -> dict[str, Answer | None]:
         """What Docker's own network answers otherwise than before pyflat was started."""
@@ -132,7 +104,7 @@ class Site:
             Way("by 127.0.0.1", host, "127.0.0.1", DOCKERS_PORT, "stranger"),
             Way("to the outside", self.stranger, INTERNET[4], INTERNET_PORT, "internet"),
         )
-        return {way.name: answer for way, answer in _walk(ways)}
+        return {way.name: answer for way, answer in walk(ways)}
 
 
 @contextmanager
@@ -149,9 +121,3 @@ def assert_works(site: Site, *, after: float = 0) -> None:
     assert site.wrong() == {}
     assert site.leaks() == []
     assert site.dockers_changes() == {}
-
-
-def _walk(ways: Iterable[Way]) -> list[tuple[Way, Answer | None]]:
-    ways = list(ways)
-    with ThreadPoolExecutor(len(ways)) as pool:
-        return list(zip(ways, pool.map(Way.walk, ways), strict=True))

@@ -1,8 +1,9 @@
-"""Labs of one host, whose daemons start one after the other."""
+"""Labs whose daemons start one after the other."""
 
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tests.docker.plugin import answers
 
@@ -11,10 +12,10 @@ from dockerlab.host import Host
 
 
 @contextmanager
-def bare_lab(engine: str | None = None, *, live_restore: bool = False) -> Iterator[Lab]:
-    """A lab with one host on which nothing runs."""
+def bare_lab(engine: str | None = None, **how: Any) -> Iterator[Lab]:
+    """A lab of one host, or as Lab.up() has it otherwise, in which nothing runs."""
     name = f"t{secrets.token_hex(3)}"
-    with Lab.up(name, engine=engine, live_restore=live_restore, start=False) as lab:
+    with Lab.up(name, engine=engine, start=False, **how) as lab:
         yield lab
 
 

@@ -15,12 +15,17 @@ __all__ = [
     "traces",
 ]
 
-#: Seconds in which the veth pairs of removed containers have to go.
-VETH_GRACE = 1.0
+#: Seconds in which the veth pairs of removed containers have to go, and what the cluster gave has
+#: to be given back.
+VETH_GRACE, CLUSTER_GRACE = 1.0, 15.0
+
+_LATE = ("+ record claim ", "+ record segment ")
 
 
 def assert_same(host: Host, before: Traces) -> None:
-    """All traces are as before: at once, but for veth pairs, which have their grace."""
+    """All traces are as before: at once, but for what has its grace."""
     left = difference(before, traces(host))
-    assert [line for line in left if '"veth"' not in line] == []
-    assert not left or wait_until(lambda: traces(host) == before, VETH_GRACE, 0.1), left
+    late = [line for line in left if line.startswith(_LATE)]
+    assert [line for line in left if '"veth"' not in line and line not in late] == []
+    grace = CLUSTER_GRACE if late else VETH_GRACE
+    assert not left or wait_until(lambda: traces(host) == before, grace, 0.1), left

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.etcd import EtcdServer
 from tests.support.machine import Machine
 from tests.support.namespaces import container_namespace, fresh_namespace
 
@@ -41,3 +42,13 @@ def machine(namespace: None) -> Iterator[Machine]:
     machine = Machine()
     yield machine
     machine.close()
+
+
+@pytest.fixture(scope="module")
+def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServer]:
+    """An etcd for the tests of a module, each of which takes a prefix of its own."""
+    server = EtcdServer(tmp_path_factory.mktemp("etcd"))  # may have to fetch it from outside
+    with fresh_namespace():
+        server.start()
+        yield server
+        server.kill()

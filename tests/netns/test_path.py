@@ -3,6 +3,7 @@
 import socket
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -98,13 +99,22 @@ def test_nothing_is_said_of_a_host_that_never_answers() -> None:
 
 
 class Told:
-    """Has a State, and nobody changes it."""
+    """Has a State, and tells nobody that it changes."""
 
     def __init__(self, state: State) -> None:
         self.state = state
 
     def subscribe(self, follower: object) -> None:
         """Never tell of anything."""
+
+
+@contextmanager
+def probing(version: int) -> Iterator[None]:
+    """Have an overlay's paths tried, and this namespace's counters watched."""
+    told = Told(state_of(*blue(version)))
+    Probe(told, Path("/proc/thread-self/net")).start()
+    yield
+    told.state = State()  # then there is nothing to look at
 
 
 def blue(version: int) -> tuple[Network, Peer]:
@@ -120,9 +130,9 @@ def test_a_path_that_is_too_narrow_is_told_with_the_remedy(
     router: str, version: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, target = reach(version)
-    Probe(Told(state_of(*blue(version)))).start()
     remedy = f"-o com.docker.network.driver.mtu={1350 if version == 4 else 1330}"
-    assert eventually(lambda: remedy in caplog.text, 15)
+    with probing(version):
+        assert eventually(lambda: remedy in caplog.text, 15)
     assert f"vni 42: packets of 1500 bytes are lost on the way to {target}" in caplog.text
 
 
@@ -130,12 +140,12 @@ def test_wrong_checksums_are_told(
     namespace: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probe, "INTERVAL", 0.1)
-    Probe(Told(state_of(*blue(4))), Path("/proc/thread-self/net")).start()
     datagram = struct.pack("!HHHH", 4789, 4789, 16, 1) + bytes(8)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    link = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+    with probing(4), server, link:
         server.bind(("127.0.0.1", 4789))
-        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as link:
-            for _ in range(probe.WRONG + 10):
-                link.sendto(datagram, ("127.0.0.1", 0))
-    assert eventually(lambda: "UDP packets had a wrong checksum" in caplog.text)
+        for _ in range(probe.WRONG + 10):
+            link.sendto(datagram, ("127.0.0.1", 0))
+        assert eventually(lambda: "UDP packets had a wrong checksum" in caplog.text)
     assert "ethtool -K eth0 tx-checksum-ip-generic off" in caplog.text

@@ -124,15 +124,22 @@ def delete_network(network: str) -> Call:
 
 
 def create_endpoint(
-    network: str, endpoint: str, v4: str = "", v6: str = "", *, mac: str = ""
+    network: str,
+    endpoint: str,
+    v4: str = "",
+    v6: str = "",
+    *,
+    mac: str = "",
+    servers: tuple[str, ...] = (),
 ) -> Call:
-    """NetworkDriver.CreateEndpoint."""
+    """NetworkDriver.CreateEndpoint; ``servers`` are those of ``--dns``."""
+    named = {"com.docker.network.endpoint.dnsservers": list(servers)} if servers else {}
     return call(
         "NetworkDriver.CreateEndpoint",
         NetworkID=network,
         EndpointID=endpoint,
         Interface={"Address": v4, "AddressIPv6": v6, "MacAddress": mac},
-        Options=_port_options(()),
+        Options=_port_options(()) | named,
     )
 
 

@@ -40,6 +40,7 @@ class FakeKernel:
         self.ways_out = set(ways_out)
         self.foreign_ports: set[HostPort] = set()
         self.occupied: set[IPNetwork] = set()
+        self.servers = (IPAddress("192.0.2.200"),)
         self.pinned: set[str] = set()
         self.has_inside = False
         self.underlay = Tunnel(
@@ -166,6 +167,10 @@ class FakeKernel:
     def tunnel(self, device: str, towards: Iterable[IPAddress]) -> Tunnel:
         """See ``Kernel.tunnel``: over eth0 at 192.0.2.11, whatever the others are."""
         return replace(self.underlay, device=device or self.underlay.device)
+
+    def name_servers(self) -> tuple[IPAddress, ...]:
+        """See ``Kernel.name_servers``."""
+        return self.servers
 
     def announce(self, bridge: str, inside: bool, address: IPAddress, mac: str) -> None:
         """See ``Kernel.announce``."""

@@ -10,6 +10,7 @@ from tests.support.fake_kernel import FakeKernel
 from tests.support.news import News
 
 from pyflat import naming
+from pyflat.api.calls import Claims, carry_out
 from pyflat.api.codec import decode, encode
 from pyflat.api.http import routes
 from pyflat.dataplane.desired import desired_all
@@ -18,6 +19,7 @@ from pyflat.engine import Engine
 from pyflat.errors import PyflatError
 from pyflat.model import Record
 from pyflat.settings import Settings
+from pyflat.site import Addresses
 from pyflat.state import Index, State
 from pyflat.store.base import Store
 from pyflat.store.memory import MemoryStore
@@ -41,11 +43,11 @@ def records_of(state: State) -> frozenset[Record]:
     return frozenset(record for table in state.tables.values() for record in table.values())
 
 
-def send(engine: Engine, call: Call) -> dict[str, Any]:
+def send(engine: Engine, call: Call, claims: Claims | None = None) -> dict[str, Any]:
     """Carry a request out as the HTTP side does."""
     method = ROUTES[call.path]
     message = decode(call.body, method.request)
-    answer = engine.update(lambda state: method.handle(state, message, engine))
+    answer = carry_out(engine, claims, lambda state: method.handle(state, message, engine))
     result: dict[str, Any] = json.loads(encode(answer))
     return result
 
@@ -53,7 +55,7 @@ def send(engine: Engine, call: Call) -> dict[str, Any]:
 class Host:
     """Takes requests as the HTTP side does, and plays the containers' part beside them.
 
-    ``inside`` says whether there is a namespace for overlays.
+    ``inside`` says whether there is a namespace for overlays, ``cluster`` where hosts agree.
     """
 
     def __init__(
@@ -61,17 +63,20 @@ class Host:
         *calls: Call | News,
         kernel: FakeKernel | None = None,
         store: Store | None = None,
+        cluster: Addresses | None = lambda: CLUSTER,
         inside: bool = False,
-    ):
+    ) -> None:
         self.kernel = kernel or FakeKernel(ETH0)
         self.kernel.has_inside = inside
         self.store = store or MemoryStore()
+        self.claims: Claims | None = None
+        self._cluster = cluster
         self.start()
         self.send_all(calls)
 
     def start(self) -> None:
         """Start a process."""
-        self.engine = Engine(self.store, self.kernel, lambda: CLUSTER)
+        self.engine = Engine(self.store, self.kernel, self._cluster)
         self.engine.start()
 
     def send(self, call: Call | News) -> dict[str, Any]:
@@ -79,7 +84,7 @@ class Host:
         if isinstance(call, News):
             self.engine.learn(lambda state: (call.heard(state), None))
             return {}
-        answer = send(self.engine, call)
+        answer = send(self.engine, call, self.claims)
         self.move(call)
         return answer
 

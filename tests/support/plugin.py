@@ -20,7 +20,7 @@ class Plugin:
     """The HTTP application over a host with a fake kernel."""
 
     def __init__(self, *calls: Call) -> None:
-        self.host = Host()
+        self.host = Host(cluster=None)
         self.client = create_http(self.host.engine, POOLS).test_client()
         for each in calls:
             self.ok(each)

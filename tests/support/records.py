@@ -25,6 +25,8 @@ def network(
     bridge: str = "",
     internal: bool = False,
     options: NetworkOptions | None = None,
+    space: str = "",
+    auxiliary: tuple[str, ...] = (),
 ) -> Network:
     """Make a network whose gateways are the first addresses of its pools."""
     identifier = docker_id(name)
@@ -33,7 +35,12 @@ def network(
         id=identifier,
         bridge=bridge or naming.bridge(identifier),
         subnets=tuple(
-            Subnet(cidr=c, gateway=InterfaceAddress(f"{IPAddress(c.first + 1)}/{c.prefixlen}"))
+            Subnet(
+                cidr=c,
+                gateway=InterfaceAddress(f"{IPAddress(c.first + 1)}/{c.prefixlen}"),
+                space=space,
+                auxiliary=tuple(map(IPAddress, auxiliary)),
+            )
             for c in cidrs
         ),
         internal=internal,

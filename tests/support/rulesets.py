@@ -33,8 +33,8 @@ class Case:
         network, endpoint = docker_id(self.network), docker_id(self.container)
         labels = dict(self.labels)
         yield dockerd.create_network(network, *self.pools, internal=self.internal, labels=labels)
-        own = {f"v{IPNetwork(pool).version}": _second(pool) for pool in self.pools}
-        yield dockerd.create_endpoint(network, endpoint, **own)
+        own = {IPNetwork(pool).version: _second(pool) for pool in self.pools}
+        yield dockerd.create_endpoint(network, endpoint, own.get(4, ""), own.get(6, ""))
         yield dockerd.join(network, endpoint, *self.ports)
         # Asked of the driver that gave the container its gateway.
         if labels.get("ports") != "docker":

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 from tests.support import dockerd
 from tests.support.dockerd import Call, docker_id
-from tests.support.news import News
+from tests.support.news import News, segment
 
 from pyflat.peers import Peer, Remote
 
@@ -103,11 +103,20 @@ class World:
         vni, v4 = self._subnet * 10 + number, f"172.{self._subnet}.{number}"
         v6 = f"fd00:{self._subnet}:{number}:"
         chains = tuple(self._containers(name, v4, v6, labels={"vni": str(vni), **labels}))
+        clustered = "peers" not in labels
+        given = (_segment(vni, v4, v6),) if clustered else ()
         # One container is enough: what makes an overlay is what is told of others.
-        yield from chains[: len(PORTS)]
-        if "peers" not in labels:
+        for chain in chains[: len(PORTS)]:
+            yield *given, *chain
+        if clustered:
             for host, vtep in HOSTS.items():
-                yield chains[0][0], *_news(vni, host, IPAddress(vtep), v4, v6)
+                yield *given, chains[0][0], *_news(vni, host, IPAddress(vtep), v4, v6)
+
+
+def _segment(vni: int, v4: str, v6: str) -> Pair:
+    """Give the VNI to this host."""
+    given = segment(vni, f"{v4}.0/24", f"{v6}:/64")
+    return Pair(News(given), News(given, gone=True))
 
 
 def _news(vni: int, host: str, vtep: IPAddress, v4: str, v6: str) -> Iterator[Pair]:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from dockerbench import echo, places, traffic
+from dockerbench import echo, places, remotes, traffic
 from dockerbench.publish import in_a_row, scattered
 from dockerbench.shapes import ADDRESSES, HASH, SHAPES, Shape
+from pyflat.overlay.records import place_of, read_remote
 
 
 def test_ports_in_a_row_keep_their_numbers() -> None:
@@ -72,6 +73,17 @@ def test_a_stream_is_what_has_been_received() -> None:
     assert places.received({"end": end}) == 8.0
 
 
+def test_an_endpoint_that_is_made_up_is_one_that_pyflat_understands() -> None:
+    key, value = remotes.endpoint(7000)
+    place = place_of(key)
+    assert place is not None
+    assert place[:2] == (remotes.VNI, "endpoints")
+    remote = read_remote(remotes.VNI, place[2], value)
+    assert remote is not None
+    assert remote.mac == "02:74:00:00:1b:58"
+    assert [str(address) for address in remote.addresses] == ["10.74.28.88"]
+
+
 class Listener(socket.socket):
     """Listens on loopback, and counts who comes."""
 
@@ -114,6 +126,18 @@ def test_each_connect_is_a_connection_that_the_server_has_seen() -> None:
     with served() as listener:
         rate = echo.connects(listener.getsockname(), 0.05)
         assert listener.accepted >= rate * 0.05 > 1
+
+
+def test_who_answers_once_says_what_was_asked_and_no_more() -> None:
+    with Listener() as listener:
+        thread = threading.Thread(target=echo.once, args=(listener,))
+        thread.start()
+        with socket.create_connection(listener.getsockname(), 5) as connection:
+            connection.sendall(b"k")
+            assert connection.recv(2) == b"k"
+            assert connection.recv(1) == b""
+        thread.join()
+        assert listener.accepted == 1
 
 
 def test_a_connect_without_an_answer_does_not_count() -> None:

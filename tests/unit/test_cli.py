@@ -85,6 +85,12 @@ def test_a_setting_is_a_flag_and_a_variable_and_the_flag_wins(
     assert served == [Settings(**{name: value})] * 3
 
 
+def test_no_namespace_is_a_choice(served: list[Settings]) -> None:
+    run("serve", "--namespace", "")
+    run("serve", PYFLAT_NAMESPACE="")
+    assert served == [Settings(namespace="")] * 2
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [("536870912", 0x20000000), ("0x80000000", 0x80000000), ("1", 1), ("0b100", 4)],

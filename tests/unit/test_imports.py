@@ -15,7 +15,10 @@ MODULES = {
 }
 
 #: Anybody may import these; they import each other downwards only.
-BOTTOM = ["pyflat.errors", "pyflat.naming", "pyflat.peers", "pyflat.model", "pyflat.state"]
+BOTTOM = [
+    *("pyflat.errors", "pyflat.wants", "pyflat.naming", "pyflat.peers", "pyflat.model"),
+    "pyflat.state",
+]
 #: What else each part may import of pyflat, apart from itself.
 ALLOWED: dict[str, set[str]] = {
     "pyflat": set(),
@@ -23,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "pyflat.driver": {"pyflat.ipam"},
     "pyflat.ipam": set(),
     "pyflat.dataplane": set(),
-    "pyflat.overlay": {"pyflat.dataplane.path"},
+    "pyflat.overlay": {"pyflat.dataplane.path", "pyflat.ipam"},
     "pyflat.store": set(),
     "pyflat.engine": {
         *("pyflat.store", "pyflat.dataplane", "pyflat.driver.endpoints", "pyflat.site"),
@@ -34,11 +37,14 @@ ALLOWED: dict[str, set[str]] = {
     "pyflat.deadline": set(),
     "pyflat.app": {
         *("pyflat.api", "pyflat.dataplane", "pyflat.deadline", "pyflat.docker_api"),
-        *("pyflat.engine", "pyflat.folder", "pyflat.overlay", "pyflat.rebuild"),
+        *("pyflat.engine", "pyflat.folder", "pyflat.names", "pyflat.overlay", "pyflat.rebuild"),
         "pyflat.report",
         *("pyflat.settings", "pyflat.site", "pyflat.store"),
     },
     "pyflat.docker_api": set(),
+    "pyflat.names": {
+        *("pyflat.dataplane.nobody", "pyflat.docker_api", "pyflat.driver.endpoints"),
+    },
     "pyflat.folder": set(),
     "pyflat.rebuild": {"pyflat.dataplane", "pyflat.driver", "pyflat.ipam"},
     "pyflat.serve": {
@@ -62,8 +68,9 @@ LIBRARIES = {
     },
     "subprocess": {
         *("pyflat.cli.service", "pyflat.dataplane.docker_user", "pyflat.dataplane.relay"),
+        "pyflat.names.dnsmasq",
     },
-    "ctypes": {"pyflat.dataplane.nftables", "pyflat.dataplane.relay_exec", "pyflat.serve"},
+    "ctypes": {"pyflat.dataplane.nftables", "pyflat.dataplane.nobody", "pyflat.serve"},
 }
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
+from subprocess import TimeoutExpired
 from typing import NoReturn, Self
 
 import click
@@ -25,15 +26,18 @@ from rich.progress import (
 
 from dockerbench import (
     addresses,
+    arrival,
     crowd,
     facts,
     growth,
     lifecycle,
     maps,
+    overlay,
     ports,
     process,
     publish,
     recovery,
+    remotes,
     report,
     traffic,
 )
@@ -53,19 +57,22 @@ CASES: dict[str, Callable[[Run], Outcome]] = {
     "process": process.run,
     "recovery": recovery.run,
     "maps": maps.run,
+    "overlay": overlay.run,
+    "arrival": arrival.run,
+    "remotes": remotes.run,
 }
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("cases", nargs=-1, type=click.Choice(list(CASES)))
-@click.option("--quick", is_flag=True, help="Fewer repetitions, smaller crowds: about 8 minutes.")
+@click.option("--quick", is_flag=True, help="Fewer repetitions, smaller crowds: about 10 minutes.")
 @click.option("--engine", default=engines.NEWEST, show_default=True, help="Which Docker Engine.")
 @click.option("--write", "folder", type=click.Path(path_type=Path), help="Keep the results there.")
 @click.option("--seed", type=int, help="Repeat the order of another run.")
 def main(
     cases: tuple[str, ...], quick: bool, engine: str, folder: Path | None, seed: int | None
 ) -> None:
-    """Measure pyflat against Docker's bridge driver: all CASES, or those that are named."""
+    """Measure pyflat against Docker's own drivers: all CASES, or those that are named."""
     signal.signal(signal.SIGTERM, _terminated)
     console = Console()
     seed = secrets.randbelow(10**6) if seed is None else seed
@@ -89,7 +96,7 @@ def _measure(name: str, run: Run) -> Outcome:
     """Run a case; what keeps it from an end is its outcome, and the others still run."""
     try:
         return CASES[name](run)
-    except (LabError, ApiError, HTTPException, OSError) as error:
+    except (LabError, ApiError, HTTPException, OSError, TimeoutExpired) as error:
         return Outcome([], failed=f"not measured: {type(error).__name__}: {error}")
 
 

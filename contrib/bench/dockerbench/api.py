@@ -95,14 +95,24 @@ class Engine:
         """Remove a network that has no endpoint."""
         self._client.call("DELETE", f"{self._prefix}/networks/{name}")
 
-    def create_container(self, name: str, network: str, ports: Sequence[Port] = ()) -> None:
-        """Make a container that will sleep, and publish `ports`."""
+    def create_container(
+        self,
+        name: str,
+        network: str,
+        ports: Sequence[Port] = (),
+        *,
+        address: str = "",
+        command: Sequence[str] = ("sleep", "1d"),
+    ) -> None:
+        """Make a container and publish `ports`; the address manager chooses if none is given."""
         bindings = {f"{own}/tcp": [{"HostPort": str(hosts)}] for own, hosts in ports}
+        endpoint = {"IPAMConfig": {"IPv4Address": address}} if address else {}
         body = {
             "Image": IMAGE,
-            "Cmd": ["sleep", "1d"],
+            "Cmd": command,
             "ExposedPorts": {port: {} for port in bindings},
             "HostConfig": {"NetworkMode": network, "PortBindings": bindings},
+            "NetworkingConfig": {"EndpointsConfig": {network: endpoint}},
         }
         self._post(f"/containers/create?name={name}", body)
 

@@ -1,6 +1,7 @@
 """How many times a second one byte goes there and back by TCP: both ends of it, by its path.
 
-    echo.py serve PORT                        says "ready", then answers until it is killed
+    echo.py serve PORT                           says "ready", then answers until it is killed
+    echo.py once PORT                            says "ready", then answers one byte and ends
     echo.py trips ADDRESS PORT MILLISECONDS      writes the round trips per second
     echo.py connects ADDRESS PORT MILLISECONDS   writes the connections per second
 
@@ -32,6 +33,12 @@ def serve(listener: socket.socket) -> None:
                 connection.sendall(byte)
                 if byte == CLOSE:
                     break
+
+
+def once(listener: socket.socket) -> None:
+    """Answer one byte of one connection."""
+    with listener.accept()[0] as connection:
+        connection.sendall(connection.recv(1))
 
 
 def listen(port: int) -> socket.socket:
@@ -80,10 +87,11 @@ def _rate(action: Callable[[], None], seconds: float) -> float:
 
 def main(what: str, *words: str) -> None:
     """Do what the words say."""
-    if what == "serve":
+    if what in {"serve", "once"}:
         listener = listen(int(words[0]))
         print("ready", flush=True)
-        serve(listener)
+        (serve if what == "serve" else once)(listener)
+        return
     measure = {"trips": trips, "connects": connects}[what]
     address, port, milliseconds = words
     print(measure((address, int(port)), int(milliseconds) / 1000))

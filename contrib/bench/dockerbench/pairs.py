@@ -1,4 +1,4 @@
-"""Two containers of one network, and the ways from one to the other."""
+"""Two containers of one network, on one host or two, and the ways from one to the other."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from dockerbench.api import Engine, Port
 from dockerbench.places import Place, serve
+from dockerbench.sides import Side
 from dockerlab.host import Host
 
 #: The server's port, and the port of the host that it may be published at.
@@ -22,14 +23,15 @@ class Pair:
     """A client and a server, which answers."""
 
     host: Host
+    """That of the client."""
     client: Place
     server: Place
     address: str
     """The server's own."""
 
     @property
-    def bridged(self) -> Way:
-        """From the client to the server itself."""
+    def inner(self) -> Way:
+        """From the client to the server itself, within the network."""
         return self.client, (self.address, SERVED)
 
     @property
@@ -65,9 +67,26 @@ def start(
     return Pair(host, client, server, networks[network]["IPAddress"])
 
 
+def across(side: Side, network: str, client: str, server: str) -> Pair:
+    """Start a container of each of these addresses in a network of two hosts."""
+    ours, theirs = (
+        _container(docker, host, f"{network}-{name}", network, address=address)
+        for docker, host, name, address in zip(
+            side.engines, side.hosts, ("client", "server"), (client, server), strict=True
+        )
+    )
+    serve(theirs, SERVED)
+    return Pair(side.hosts[0], ours, theirs, server)
+
+
 def _container(
-    docker: Engine, host: Host, name: str, network: str, ports: Sequence[Port] = ()
+    docker: Engine,
+    host: Host,
+    name: str,
+    network: str,
+    ports: Sequence[Port] = (),
+    address: str = "",
 ) -> Place:
-    docker.create_container(name, network, ports)
+    docker.create_container(name, network, ports, address=address)
     docker.start(name)
     return Place(host, docker.inspect(name)["State"]["Pid"])

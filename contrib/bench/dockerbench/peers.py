@@ -10,7 +10,7 @@ def again(variant: str) -> str:
     return f"{variant} again"
 
 
-OURS, PEER = "pyflat", "bridge"
+OURS, PEER, SWARM = "pyflat", "bridge", "swarm"
 OURS_AGAIN, PEER_AGAIN = again(OURS), again(PEER)
 
 #: Variant → driver of its networks.

@@ -21,12 +21,12 @@ from dockerlab.host import Host
 WAYS = (
     (7, "hairpin", 3.5, 9.0),
     (7, "loopback", 4.0, 12.0),
-    (9, "bridged", 1.0, 1.0),
+    (9, "inner", 1.0, 1.0),
 )
 NAMES = {
     "hairpin": "published port by hairpin",
     "loopback": "published port by 127.0.0.1",
-    "bridged": "same bridge",
+    "inner": "same bridge",
     "connects": "connects",
     "trips": "round trips",
 }
@@ -93,7 +93,7 @@ def _rate(run: Run, name: str, what: str, way: Way) -> Variant:
 
 
 def _streams(run: Run, both: Mapping[str, Pair]) -> Outcome:
-    name = f"{NAMES['bridged']}, stream"
+    name = f"{NAMES['inner']}, stream"
     variants = {variant: _stream(name, both[driver]) for variant, driver in DRIVERS.items()}
     samples = run.interleave(name, variants, run.pick(11, 2))
     line = peers.line(9, name, samples, name, STREAM_LIMIT, unit="Gbit/s", at_least=True)

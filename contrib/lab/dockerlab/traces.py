@@ -40,8 +40,23 @@ class Trace:
 Traces = Counter[Trace]
 
 
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """The namespace that a host's overlays lie in; it stays when the last of them has gone."""
+
+    host: Host
+
+    def exists(self) -> bool:
+        """Whether an overlay has needed it."""
+        return self.host.run("mountpoint", "--quiet", NAMESPACE).returncode == 0
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A program of the host in there."""
+        return self.host.run("nsenter", f"--net={NAMESPACE}", "--", *words)
+
+
 def traces(host: Host) -> Traces:
-    """Links, addresses, routes, firewall, held ports and records of a host."""
+    """Links, addresses, routes, firewall, held ports and records of a host, and of its overlays."""
     return Counter(
         Trace(kind, text)
         for kind, found in (
@@ -51,8 +66,8 @@ def traces(host: Host) -> Traces:
             ("nft", _firewall(host)),
             ("port", _ports(host)),
             ("held socket", _held(host)),
-            ("inside", _inside(host)),
             ("record", records(host)),
+            ("inside", _inside(Inside(host))),
         )
         for text in found
     )
@@ -84,23 +99,31 @@ def records(host: Host) -> list[str]:
         return [" ".join(row) for row in database.execute("SELECT kind, id, body FROM records")]
 
 
-def _links(host: Host) -> Iterator[str]:
-    for link in ip(host, "-d", "link"):
+def _inside(place: Inside) -> Iterator[str]:
+    if place.exists():
+        for found in (_links(place), _addresses(place), _routes(place), _firewall(place)):
+            yield from found
+
+
+def _links(place: Place) -> Iterator[str]:
+    for link in ip(place, "-d", "link"):
+        if "LOOPBACK" in link["flags"]:
+            continue
         kind = link.get("linkinfo", {}).get("info_kind")
         facts = {key: link.get(key) for key in ("ifname", "address", "mtu", "master", "ifalias")}
         yield _text(facts | {"kind": kind, "up": "UP" in link["flags"]})
 
 
-def _addresses(host: Host) -> Iterator[str]:
-    for link in ip(host, "address"):
+def _addresses(place: Place) -> Iterator[str]:
+    for link in ip(place, "address"):
         for address in link["addr_info"]:
             if not _of_the_link(address["local"]):
                 yield f"{link['ifname']} {address['local']}/{address['prefixlen']}"
 
 
-def _routes(host: Host) -> Iterator[str]:
+def _routes(place: Place) -> Iterator[str]:
     for version in ("-4", "-6"):
-        for route in ip(host, version, "route", "show", "table", "all"):
+        for route in ip(place, version, "route", "show", "table", "all"):
             if not _of_the_link(route["dst"]):
                 yield _text({key: route[key] for key in route if key not in ("flags", "expires")})
 
@@ -110,8 +133,11 @@ def _of_the_link(destination: str) -> bool:
     return destination.startswith(("fe80:", "ff00:"))
 
 
-def _firewall(host: Host) -> Iterator[str]:
-    listing = json.loads(host.run("nft", "-j", "list", "ruleset", check=True).stdout)
+def _firewall(place: Place) -> Iterator[str]:
+    done = place.run("nft", "-j", "list", "ruleset")
+    if done.returncode:
+        raise LabError(f"nft list ruleset: {done.stderr.strip()}")
+    listing = json.loads(done.stdout)
     chains: dict[str, list[Any]] = defaultdict(list)
     for entry in listing["nftables"]:
         ((kind, body),) = entry.items()
@@ -143,34 +169,31 @@ def _ports(host: Host) -> list[str]:
 
 
 def _held(host: Host) -> Iterator[str]:
-    """Pyflat's own sockets of these protocols: `ss` lists none that is bound and no more."""
-    if host.pyflat.running:
+    """Pyflat's own sockets of these protocols: `ss` lists none that is bound and no more.
+
+    Not where it has connections to a cluster, which come and go.
+    """
+    if host.pyflat.running and not host.pyflat.env.get("PYFLAT_CLUSTER"):
         for pid in family(host.pyflat.pid):
             yield from (name for name in _sockets(pid) if name.startswith(("TCP", "UDP")))
 
 
 def _sockets(pid: int) -> Iterator[str]:
-    """The protocols of a process's sockets."""
+    """The protocols of a process's sockets, but for connections: those come and go."""
+    connected = _connected(pid)
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(OSError):
             # Other kinds of files have no such attribute.
             name = os.getxattr(descriptor, "system.sockprotoname")
-            yield name.rstrip(b"\0").decode()
+            if str(descriptor.readlink()) not in connected:
+                yield name.rstrip(b"\0").decode()
 
 
-def _inside(host: Host) -> Iterator[str]:
-    """What is in the namespace of overlays."""
-    if host.run("mountpoint", "--quiet", NAMESPACE).returncode:
-        return
-    enter = ("nsenter", f"--net={NAMESPACE}")
-    for words in (
-        ("ip", "-br", "link"),
-        ("bridge", "fdb"),
-        ("ip", "neigh"),
-        ("nft", "list", "ruleset"),
-    ):
-        lines = host.run(*enter, *words, check=True).stdout.splitlines()
-        yield from (line for line in lines if not line.startswith("lo "))
+def _connected(pid: int) -> set[str]:
+    """The sockets of TCP that have another end."""
+    tables = (Path(f"/proc/{pid}/net/{name}").read_text() for name in ("tcp", "tcp6"))
+    rows = [line.split() for table in tables for line in table.splitlines()[1:]]
+    return {f"socket:[{row[9]}]" for row in rows if not row[2].endswith(":0000")}
 
 
 def _text(value: Any) -> str:

@@ -1,5 +1,6 @@
 """What a method of the API is: from State and a request to State and an answer."""
 
+import time
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -10,6 +11,10 @@ from pyflat.api.messages import Request
 from pyflat.driver.overlays import Site
 from pyflat.model import Endpoint
 from pyflat.state import State
+from pyflat.wants import Unclaimed, Want
+
+#: Seconds in which a request has to get what it wants of the cluster.
+PATIENCE = 4.5
 
 Answer: TypeAlias = Mapping[str, Any]
 Result: TypeAlias = tuple[State, Answer]
@@ -48,9 +53,31 @@ class Engine(World, Protocol):
         """Carry out a change and give its answer, or raise PyflatError."""
 
 
+class Claims(Protocol):
+    """The one that asks the cluster."""
+
+    def acquire(self, want: Want, until: float) -> None:
+        """Have State hold what a change wants, by a moment of the monotonic clock."""
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """One line of a method table: the type of the request, and what is done with it."""
 
     request: type[Request]
     handle: Callable[[State, Any, World], Result]
+
+
+def carry_out(engine: Engine, claims: Claims | None, change: Callable[[State], Result]) -> Answer:
+    """Carry out a change, and claim what it wants of the cluster outside of the engine's lock.
+
+    Without a cluster that is refused. Raises PyflatError.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return engine.update(change)
+        except Unclaimed as missing:
+            if claims is None or time.monotonic() > until:
+                raise
+            claims.acquire(missing.want, until)

@@ -3,19 +3,23 @@
 import logging
 import secrets
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from pyflat.api import admin, ipam_driver, network_driver
-from pyflat.api.calls import Answer, Engine, Method, Result, World
+from pyflat.api.calls import Answer, Claims, Engine, Method, Result, World, carry_out
 from pyflat.api.codec import decode, encode
-from pyflat.api.messages import Request
+from pyflat.api.messages import ForgetHost, Request
 from pyflat.errors import InvalidRequest, PyflatError
 from pyflat.ipam.pools import Source
 from pyflat.state import State
 
 log = logging.getLogger(__name__)
+
+R = TypeVar("R", bound=Request)
 
 #: Bytes of a request; some 60 000 published ports are 16 MB.
 LARGEST = 32 << 20
@@ -42,22 +46,39 @@ def routes(sources: Sequence[Source]) -> dict[str, Method]:
     return table
 
 
-def create_http(engine: Engine, sources: Sequence[Source]) -> Flask:
-    """Make the WSGI application that dockerd talks to."""
+def create_http(engine: Engine, sources: Sequence[Source], claims: Claims | None = None) -> Flask:
+    """Make the WSGI application that dockerd talks to; ``claims`` are those of its cluster."""
     app = Flask("pyflat", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST
     for path, method in routes(sources).items():
-        app.add_url_rule(path, path, _view(engine, path, method), methods=["POST"])
+        _add(app, path, method.request, partial(_answer, engine, claims, method))
     app.register_error_handler(404, lambda _: _failure(f"{request.path} is not known", 404))
     app.register_error_handler(405, lambda _: _failure("only POST is understood", 405))
     return app
 
 
-def _view(engine: Engine, path: str, method: Method) -> Callable[[], Response]:
+def add_forgetting(app: Flask, forget: Callable[[str], None]) -> None:
+    """Add ``Pyflat.ForgetHost``, which asks the cluster: no change of State may wait for that."""
+
+    def answer(message: ForgetHost) -> Answer:
+        forget(message.Name)
+        return {}
+
+    _add(app, "/Pyflat.ForgetHost", ForgetHost, answer)
+
+
+def _answer(engine: Engine, claims: Claims | None, method: Method, message: Request) -> Answer:
+    return carry_out(engine, claims, lambda state: method.handle(state, message, engine))
+
+
+def _add(app: Flask, path: str, kind: type[R], answer: Callable[[R], Answer]) -> None:
+    app.add_url_rule(path, path, _view(path, kind, answer), methods=["POST"])
+
+
+def _view(path: str, kind: type[R], give: Callable[[R], Answer]) -> Callable[[], Response]:
     def view() -> Response:
         try:
-            message = decode(_body(), method.request)
-            answer = engine.update(lambda state: method.handle(state, message, engine))
+            answer = give(decode(_body(), kind))
         except PyflatError as error:
             text = _brief(str(error))
             log.warning("%s: %s", path, text)

@@ -19,6 +19,7 @@ from pyflat.ipam.pools import (
     release_pool,
     request_pool,
 )
+from pyflat.ipam.shared import cluster_network, request_shared_address
 from pyflat.state import State
 
 
@@ -46,7 +47,9 @@ def _request_pool(
             occupied=world.occupied(),
         )
     part = subnet_address("SubPool", request.SubPool).cidr if request.SubPool else None
-    state, lease = request_pool(state, space=request.AddressSpace, cidr=cidr, part=part)
+    state, lease = request_pool(
+        state, space=request.AddressSpace, cidr=cidr, part=part, automatic=not request.Pool
+    )
     return state, {"PoolID": str(lease), "Pool": str(cidr), "Data": {}}
 
 
@@ -59,8 +62,13 @@ def _request_address(state: State, request: messages.RequestAddress, world: Worl
     wanted = plain_address("Address", request.Address) if request.Address else None
     if wanted is not None:
         state = endpoints.give_way(state, lease.pool, wanted, world.away)
-    kind = (request.Options or {}).get(messages.ADDRESS_TYPE)
-    state, address = request_address(state, lease, wanted=wanted, gateway=kind == messages.GATEWAY)
+    gateway = (request.Options or {}).get(messages.ADDRESS_TYPE) == messages.GATEWAY
+    network = cluster_network(state, lease.pool)
+    if network is None or gateway:
+        state, address = request_address(state, lease, wanted=wanted, gateway=gateway)
+    else:
+        leased = world.site.leased()
+        state, address = request_shared_address(state, lease, network, wanted=wanted, leased=leased)
     return state, {"Address": str(address), "Data": {}}
 
 

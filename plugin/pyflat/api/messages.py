@@ -13,6 +13,7 @@ GENERIC = "com.docker.network.generic"
 INTERNAL = "com.docker.network.internal"
 NO_IPV6 = "com.docker.network.driver.private.no_proxy_6to4"
 PORT_MAP = "com.docker.network.portmap"
+NAME_SERVERS = "com.docker.network.endpoint.dnsservers"
 ADDRESS_TYPE = "RequestAddressType"
 GATEWAY = "com.docker.network.gateway"
 
@@ -114,6 +115,12 @@ class Forget(Request, frozen=True, kw_only=True):
     """Pyflat.Forget: of an administrator, not of dockerd."""
 
     Kind: str
+    Name: str
+
+
+class ForgetHost(Request, frozen=True, kw_only=True):
+    """Pyflat.ForgetHost: of an administrator, about another host of the cluster."""
+
     Name: str
 
 

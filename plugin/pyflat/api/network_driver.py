@@ -1,5 +1,7 @@
 """NetworkDriver.*: each method as a change of State."""
 
+from collections.abc import Iterable
+
 from netaddr import IPAddress
 
 from pyflat.api import messages
@@ -75,6 +77,8 @@ def _create_endpoint(state: State, request: messages.CreateEndpoint, world: Worl
         mac=mac_address("MacAddress", interface.MacAddress),
         now=world.now(),
         alive=world.away,
+        servers=_name_servers(request, world),
+        leased=world.site.leased(),
     )
     # What the request brought must not come back, not even unchanged.
     if interface.MacAddress:
@@ -146,7 +150,13 @@ METHODS = {
 def _subnet(data: messages.IPAMData) -> Subnet:
     gateway = subnet_address("Gateway", data.Gateway) if data.Gateway else None
     cidr = subnet_address("Pool", data.Pool).cidr
-    return Subnet(cidr=cidr, gateway=gateway, space=data.AddressSpace)
+    auxiliary = (data.AuxAddresses or {}).values()
+    return Subnet(
+        cidr=cidr,
+        gateway=gateway,
+        space=data.AddressSpace,
+        auxiliary=tuple(sorted(subnet_address("AuxAddresses", text).ip for text in auxiliary)),
+    )
 
 
 def _gateways(network: Network, endpoint: Endpoint) -> Answer:
@@ -174,6 +184,13 @@ def _port_request(binding: messages.PortBinding, ephemeral: range) -> PortReques
         host=_host_address(binding.HostIP) if binding.HostIP else None,
         host_ports=range(first, last + 1) if first else ephemeral,
     )
+
+
+def _name_servers(request: messages.CreateEndpoint, world: World) -> Iterable[IPAddress]:
+    told = option(request.Options, messages.NAME_SERVERS, list[str], [])
+    if told:
+        return [plain_address("name server", text.partition("%")[0]) for text in told]
+    return world.site.name_servers()
 
 
 def _host_address(text: str) -> IPAddress:

@@ -1,5 +1,6 @@
 """The command ``pyflat``."""
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import fields
@@ -73,6 +74,15 @@ class _Pools(click.ParamType[tuple[Source, ...]]):
         return source
 
 
+class _Emptiable(click.Option):
+    """A setting that may be empty: click takes an empty variable for one that is not set."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Read the variable."""
+        assert isinstance(self.envvar, str)
+        return os.environ.get(self.envvar)
+
+
 _LEVELS = click.Choice(["debug", "info", "warning", "error"])
 _TYPES = {
     "socket": click.Path(path_type=Path),
@@ -95,6 +105,7 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
         command = click.option(
             f"--{field.name.replace('_', '-')}",
             field.name,
+            cls=_Emptiable if field.name == "namespace" else click.Option,
             type=_TYPES[field.name],
             default=getattr(defaults, field.name),
             show_default=_show(getattr(defaults, field.name)),

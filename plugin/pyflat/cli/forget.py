@@ -6,7 +6,7 @@ import click
 
 from pyflat.cli.asking import ask, socket_option
 
-KINDS = ("network", "endpoint", "pool", "address")
+KINDS = ("network", "endpoint", "pool", "address", "host")
 
 
 @click.command()
@@ -16,8 +16,11 @@ KINDS = ("network", "endpoint", "pool", "address")
 def forget(socket: Path, kind: str, name: str) -> None:
     """Drop a record that Docker will never release; what lives is refused.
 
-    NAME is the id of a network or an endpoint or its first characters, a pool's subnet, or an
-    address that no endpoint has.
+    NAME is the id of a network or an endpoint or its first characters, a pool's subnet, an
+    address that no endpoint has, or another host of the cluster that will not come back.
     """
-    ask(socket, "Pyflat.Forget", Kind=kind, Name=name)
+    if kind == "host":
+        ask(socket, "Pyflat.ForgetHost", Name=name)
+    else:
+        ask(socket, "Pyflat.Forget", Kind=kind, Name=name)
     click.echo(f"forgot {kind} {name}")

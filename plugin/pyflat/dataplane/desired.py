@@ -26,8 +26,16 @@ from pyflat.dataplane.objects import (
     Veth,
 )
 from pyflat.dataplane.ruleset import listed
-from pyflat.model import ANY, LOOPBACK6, Endpoint, Key, Network, PortBinding, Publication
-from pyflat.peers import Peer, Remote
+from pyflat.model import (
+    ANY,
+    LOOPBACK6,
+    Endpoint,
+    Key,
+    Network,
+    PortBinding,
+    Publication,
+)
+from pyflat.peers import Peer, Remote, Resolver
 from pyflat.state import State
 
 
@@ -46,6 +54,8 @@ def desired(state: State, keys: Iterable[Key], uplinks: Iterable[Uplink]) -> set
                 objects.update(overlay.peer(state, peer))
             case Remote() as remote:
                 objects.update(overlay.remote(state, remote))
+            case Resolver() as resolver:
+                objects.update(overlay.resolver(state, resolver))
     return objects
 
 

@@ -108,7 +108,8 @@ class Entries:
             elif _DESTINATION in parts and (flags & _LEARNT or state & _PERMANENT):
                 found.append((index, mac, _address(parts[_DESTINATION])))
         for index, mac, vtep in found:
-            if mac == _FLOOD:
+            # A group comes with its device.
+            if mac == _FLOOD and not vtep.is_multicast():
                 yield Flood(device=name_of(index), vtep=vtep, inside=self._inside)
             elif (index, mac) in known:
                 yield Fdb(device=name_of(index), mac=mac, vtep=vtep, inside=self._inside)

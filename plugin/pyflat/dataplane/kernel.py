@@ -45,6 +45,9 @@ class Kernel(Protocol):
         By an interface, or "" for that of the route to them. Raises InvalidRequest.
         """
 
+    def name_servers(self) -> tuple[IPAddress, ...]:
+        """Give the host's name servers as Docker reads them."""
+
     def announce(self, bridge: str, inside: bool, address: IPAddress, mac: str) -> None:
         """Tell who is on a bridge that an address is behind another MAC; by any thread."""
 

@@ -31,7 +31,7 @@ from pyflat.dataplane.overlay_objects import Vxlan
 from pyflat.dataplane.place import Place, is_entry, is_firewall, is_inside
 from pyflat.dataplane.plan import Step
 from pyflat.dataplane.ports import Ports
-from pyflat.dataplane.routes import name_servers, read_routes
+from pyflat.dataplane.routes import asked_servers, name_servers, read_routes
 from pyflat.dataplane.switches import Switches
 from pyflat.dataplane.tunnels import attach_vxlan, make_vxlan
 from pyflat.dataplane.underlay import find_tunnel
@@ -123,6 +123,10 @@ class LinuxKernel:
     def tunnel(self, device: str, towards: Iterable[IPAddress]) -> Tunnel:
         """See ``Kernel.tunnel``."""
         return find_tunnel(device, towards)
+
+    def name_servers(self) -> tuple[IPAddress, ...]:
+        """See ``Kernel.name_servers``."""
+        return asked_servers()
 
     def announce(self, bridge: str, inside: bool, address: IPAddress, mac: str) -> None:
         """See ``Kernel.announce``."""

@@ -31,6 +31,8 @@ from pyflat.errors import BackendError, Conflict
 GROUP = 0x7066
 
 _NODAD = 2  # IFA_F_NODAD (linux/if_addr.h): usable at once, as nobody else can have it
+# linux/neighbour.h: NTF_MASTER, NTF_STICKY, NUD_NOARP
+_MASTER, _STICKY, _STATIC = 0x04, 0x40, 0x40
 _GONE = {errno.ENODEV, errno.ENOENT, errno.EADDRNOTAVAIL}
 
 Link = Bridge | GatewayPort | Gateway | Address | Vxlan | Veth | Hairpin
@@ -58,6 +60,7 @@ class Links:
             case GatewayPort():
                 peer = {"ifname": item.gateway, "group": GROUP}
                 self._add_pair(item.name, peer, item.bridge, item.mtu)
+                self._pin(item)
             case Gateway():
                 self._raise(item)
             case Veth():
@@ -127,6 +130,11 @@ class Links:
         # The MTU is set here and not above: only so does the kernel keep it as set by a user
         # when ports come and go (net/bridge/br_if.c, br_mtu_auto_adjust).
         self._raise(item)
+
+    def _pin(self, item: GatewayPort) -> None:
+        """Keep the gateway's MAC at its port: other hosts' gateways have the same one."""
+        values: dict[str, Any] = {"lladdr": item.mac, "flags": _MASTER | _STICKY, "state": _STATIC}
+        self.request("fdb", "replace", ifindex=require(item.name), **values)
 
     def _raise(self, item: Bridge | Gateway) -> None:
         self.request(

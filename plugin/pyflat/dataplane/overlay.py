@@ -18,7 +18,7 @@ from pyflat.dataplane.overlay_objects import (
 )
 from pyflat.dataplane.ruleset import listed
 from pyflat.model import Network
-from pyflat.peers import Overlay, Peer, Remote, Tunnel
+from pyflat.peers import Overlay, Peer, Remote, Resolver, Tunnel
 from pyflat.state import State
 
 
@@ -40,6 +40,7 @@ def gateway(network: Network, mac: str) -> Iterator[Object]:
         bridge=network.port_bridge,
         mtu=network.options.mtu,
         gateway=network.bridge,
+        mac=mac,
     )
     yield Gateway(name=network.bridge, mac=mac, mtu=network.options.mtu, owner=network.id)
 
@@ -70,6 +71,10 @@ def tunnel(network: Network, mac: str) -> Iterator[Object]:
     if network.is_direct:
         yield Sysctl(path=f"ipv4/conf/{network.bridge}/proxy_arp", value="1", device=network.bridge)
         yield Sysctl(path=f"ipv6/conf/{network.bridge}/proxy_ndp", value="1", device=network.bridge)
+        # Who is no router answers for nobody, whatever it is forced to forward.
+        yield Sysctl(
+            path=f"ipv6/conf/{network.bridge}/forwarding", value="1", device=network.bridge
+        )
         for family in ("ipv4", "ipv6"):
             path = f"{family}/neigh/{network.bridge}/proxy_delay"
             yield Sysctl(path=path, value="0", device=network.bridge)
@@ -77,8 +82,7 @@ def tunnel(network: Network, mac: str) -> Iterator[Object]:
 
 def _seal(network: Network, name: str, mac: str) -> Iterator[Object]:
     """Keep the gateway out of the tunnel: every host has one of the same address."""
-    overlay, _ = _parts(network)
-    yield frames(network, "anycast" if overlay.clustered else "contained", name, mac)
+    yield frames(network, "anycast", name, mac)
     for subnet in network.subnets:
         if subnet.gateway is not None:
             address = subnet.gateway.ip
@@ -124,6 +128,16 @@ def remote(state: State, record: Remote) -> Iterator[Object]:
             yield Fdb(device=device, mac=record.mac, vtep=record.vtep, inside=inside)
 
 
+def resolver(state: State, record: Resolver) -> Iterator[Object]:
+    """Have what an overlay's containers ask of a name server answered by a program of ours."""
+    network = state.require(Network, record.network)
+    version, place = record.server.version, (str(record.address), str(record.port))
+    match = (network.bridge, str(record.server))
+    yield Element(family="inet", name=f"resolver{version}", match=match, data=place)
+    for protocol in ("tcp", "udp"):
+        yield _element(f"private{version}", place[0], protocol, place[1])
+
+
 def _routed(network: Network, end: Tunnel, block: IPNetwork, vtep: IPAddress) -> Iterator[Object]:
     """Have this host reach a part of the network past the tunnel, and its containers if direct.
 
@@ -132,7 +146,9 @@ def _routed(network: Network, end: Tunnel, block: IPNetwork, vtep: IPAddress) ->
     if block.version != vtep.version:
         return
     yield Route(destination=block, device=end.device, via=vtep, source=end.address)
-    if network.is_direct:
+    yield _element(f"remote{block.version}", f"ipv{block.version}", listed(block))
+    if network.is_direct and network.options.icc:
+        yield _element(f"onward{block.version}", network.bridge, listed(block))
         yield _neighbouring(network, end, block)
         for subnet in network.subnets:
             if subnet.cidr.version == block.version:

@@ -13,7 +13,10 @@ from pyflat.dataplane.made import Made
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayPort(Made):
-    """The port of a bridge inside that leads to the host, where ``gateway`` is its other end."""
+    """The port of a bridge inside that leads to the host.
+
+    Its other end there is ``gateway``, which has the address ``mac``.
+    """
 
     kind: ClassVar[str] = "link"
     rank: ClassVar[int] = 2
@@ -25,6 +28,7 @@ class GatewayPort(Made):
     up: bool = True
     inside: bool = True
     gateway: str = field(default="", compare=False)
+    mac: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,6 @@ import os
 import select
 import socket
 import subprocess
-import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from netaddr import IPAddress
 
-from pyflat.dataplane import relay_exec
+from pyflat.dataplane import nobody
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +83,8 @@ class Relays:
 
     def _start(self, served: _Served) -> None:
         descriptor = served.listener.fileno()
-        launcher = (sys.executable, "-I", "-S", relay_exec.__file__, str(descriptor))
-        words = (*launcher, str(PROGRAM), f"--exit-idle-time={IDLE}", served.target)
+        idle = f"--exit-idle-time={IDLE}"
+        words = nobody.command(descriptor, str(PROGRAM), idle, served.target)
         try:
             served.process = subprocess.Popen(words, pass_fds=[descriptor])
             end = os.pidfd_open(served.process.pid)

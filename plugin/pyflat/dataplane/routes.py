@@ -15,6 +15,9 @@ from pyflat.errors import BackendError
 _Version: TypeAlias = Literal[4, 6]
 _FAMILIES: dict[_Version, int] = {4: socket.AF_INET, 6: socket.AF_INET6}
 
+_RESOLV_CONF = Path("/etc/resolv.conf")
+_BEHIND_RESOLVED, _RESOLVED = Path("/run/systemd/resolve/resolv.conf"), IPAddress("127.0.0.53")
+
 # linux/rtnetlink.h
 _RTM_GETROUTE, _RTN_UNICAST, _MAIN_TABLE = 26, 1, 254
 _DESTINATION, _DEVICE, _MULTIPATH = 1, 4, 9
@@ -43,17 +46,27 @@ def read_routes() -> list[Route]:
     return [route for route in found if _is_elsewhere(route.destination.ip)]
 
 
-def name_servers(path: Path = Path("/etc/resolv.conf")) -> set[IPAddress]:
-    """Read the addresses of the host's name servers."""
-    found = set()
+def name_servers(path: Path = _RESOLV_CONF) -> tuple[IPAddress, ...]:
+    """Read the addresses of the host's name servers, in the order they are asked in."""
+    found = []
     for line in path.read_text().splitlines() if path.exists() else ():
         words = line.split()
         if len(words) > 1 and words[0] == "nameserver":
             try:
-                found.add(IPAddress(words[1].partition("%")[0]))
+                found.append(IPAddress(words[1].partition("%")[0]))
             except (AddrFormatError, ValueError):
                 continue  # the resolver leaves such a line out too
-    return found
+    return tuple(found)
+
+
+def asked_servers() -> tuple[IPAddress, ...]:
+    """Give the host's name servers as Docker reads them.
+
+    Of systemd-resolved, whom nobody reaches from a container, those that it asks itself (moby
+    ``libnetwork/resolvconf``).
+    """
+    found = name_servers()
+    return name_servers(_BEHIND_RESOLVED) if found == (_RESOLVED,) else found
 
 
 def _routes(link: socket.socket, version: _Version) -> Iterator[Route]:

@@ -8,7 +8,7 @@ from netaddr import IPAddress, IPNetwork
 
 from pyflat.dataplane.links import AddressInfo, find_link, list_addresses
 from pyflat.dataplane.raw import attribute, attributes, receive, request
-from pyflat.errors import BackendError, InvalidRequest
+from pyflat.errors import InvalidRequest
 from pyflat.peers import Tunnel
 
 # linux/rtnetlink.h
@@ -71,6 +71,8 @@ def _route_to(address: IPAddress) -> tuple[int, IPAddress]:
             request(link, _GET_ROUTE, 0, body + attribute(_TO, address.packed))
             parts = dict(attributes(receive(link)[_ROUTE.size :]))
     except OSError as error:
-        raise BackendError(f"no route to {address}: {error.strerror}") from error
+        raise InvalidRequest(
+            f"no route to {address}: {error.strerror}; say underlay=INTERFACE"
+        ) from error
     source = IPAddress(int.from_bytes(parts[_SOURCE]), address.version)
     return int.from_bytes(parts[_OUT], "little"), source

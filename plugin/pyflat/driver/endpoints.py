@@ -6,6 +6,7 @@ from dataclasses import replace
 from netaddr import IPAddress
 
 from pyflat import naming
+from pyflat.driver.clusters import check_addresses
 from pyflat.errors import Conflict, InvalidRequest
 from pyflat.ipam.addresses import release_address
 from pyflat.model import Endpoint, InterfaceAddress, Network, Publication
@@ -26,12 +27,15 @@ def create_endpoint(
     mac: str,
     now: float,
     alive: Alive,
+    servers: Iterable[IPAddress] = (),
+    leased: bool = True,
 ) -> State:
     """Add an endpoint; the same one once more is no change.
 
-    ``mac`` may be "", then one is chosen. An endpoint that is not alive gives
-    way to one with the same address. Raises NotFound for an unknown network, InvalidRequest for
-    a bad id or an address outside the network, Conflict for an address in use.
+    ``mac`` may be "", then one is chosen. ``servers`` are the name servers that Docker asks for
+    the container. An endpoint that is not alive gives way to one with the same address. Raises
+    NotFound for an unknown network, InvalidRequest for a bad id or an address outside the network,
+    Conflict for an address in use, Unclaimed as ``check_addresses`` does.
     """
     network = state.require(Network, network_id)
     naming.check_id("endpoint", identifier)
@@ -43,14 +47,16 @@ def create_endpoint(
         mac=mac or (old.mac if old else _choose_mac(network, identifier, own)),
         addresses=own,
         since=now,
+        servers=tuple(servers) if network.vni is not None else (),
     )
     if old is not None:
-        told = {"since", "sandbox", "generation", "names"}
+        told = {"since", "sandbox", "generation", "names", "servers"}
         if replace(endpoint, **{field: getattr(old, field) for field in told}) == old:
             return state
         raise Conflict(f"endpoint {identifier} exists already with another description")
     for address in own:
         state = _claim_address(state, network, address, alive)
+    check_addresses(state, network, own, leased=leased)
     return state.put(endpoint)
 
 
@@ -60,12 +66,17 @@ def delete_endpoint(state: State, identifier: str) -> State:
 
 
 def join(state: State, *, identifier: str, sandbox: str, now: float) -> State:
-    """Note the container's namespace. Raises NotFound for an unknown endpoint."""
+    """Note the container's namespace; in a cluster, nobody else has its addresses then.
+
+    Raises NotFound for an unknown endpoint.
+    """
     endpoint = state.require(Endpoint, identifier)
     if endpoint.sandbox == sandbox:
         return state
-    generation = _generation(state, endpoint, now)
-    return state.put(replace(endpoint, sandbox=sandbox, since=now, generation=generation))
+    network = state.require(Network, endpoint.network)
+    if network.is_clustered:
+        state, endpoint = _supersede(state, network, endpoint, now)
+    return state.put(replace(endpoint, sandbox=sandbox, since=now))
 
 
 def leave(state: State, *, identifier: str, now: float) -> State:
@@ -78,6 +89,12 @@ def leave(state: State, *, identifier: str, now: float) -> State:
     if endpoint is None:
         return state
     return state.drop(Publication, identifier).put(replace(endpoint, sandbox="", since=now))
+
+
+def name_endpoint(state: State, *, identifier: str, names: Iterable[str]) -> State:
+    """Note the names of an endpoint's container; an unknown endpoint is no change."""
+    endpoint = state.get(Endpoint, identifier)
+    return state.put(replace(endpoint, names=tuple(names))) if endpoint is not None else state
 
 
 def bury(state: State, endpoint: Endpoint) -> State:
@@ -117,18 +134,21 @@ def is_held(state: State, pool: str, address: IPAddress) -> bool:
     return any(any(state.ids("address", network, str(address))) for network in networks)
 
 
-def _generation(state: State, endpoint: Endpoint, now: float) -> int:
-    """Give a number above that of whoever had one of the addresses, here or on another host.
+def _supersede(
+    state: State, network: Network, endpoint: Endpoint, now: float
+) -> tuple[State, Endpoint]:
+    """Have an endpoint take its addresses from those of other hosts that are known to have them.
 
-    The clock, in milliseconds, is above those that were not heard of.
+    Its generation is above theirs, and by the clock, in milliseconds, above those not heard of.
     """
-    network = state.require(Network, endpoint.network)
-    if not network.is_clustered:
-        return 0
     vni = str(network.vni)
     addresses = [str(address.ip) for address in endpoint.addresses]
-    remotes = (state.require(Remote, r) for a in addresses for r in state.ids("remote", vni, a))
-    return max(int(now * 1000), endpoint.generation, *(r.generation + 1 for r in remotes))
+    rivals = [state.require(Remote, r) for a in addresses for r in state.ids("remote", vni, a)]
+    for rival in rivals:
+        state = state.drop(Remote, rival.id)
+    above = (rival.generation + 1 for rival in rivals)
+    generation = max(int(now * 1000), endpoint.generation, *above)
+    return state, replace(endpoint, generation=generation)
 
 
 def _claim_address(

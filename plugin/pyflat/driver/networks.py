@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from itertools import combinations, product
 
 from pyflat import naming
-from pyflat.driver import endpoints
+from pyflat.driver import clusters, endpoints
 from pyflat.driver.endpoints import Alive
 from pyflat.driver.options import parse_options
-from pyflat.driver.overlays import Site, drop_peers, put_peers, span
+from pyflat.driver.overlays import Site, drop_overlay, put_peers, span
 from pyflat.errors import Conflict, InvalidRequest
 from pyflat.model import Endpoint, Network, Subnet, overlap
 from pyflat.state import State
@@ -31,7 +31,8 @@ def create_network(
     An address space has each subnet once. So a network without living endpoints gives way to
     another that has its subnet from the same space: Docker has forgotten it, or never heard that
     it was made. Raises InvalidRequest for a bad id or option, Conflict for the same id with
-    another description, for a bridge name in use and for a subnet that overlaps another's.
+    another description, for a bridge name or VNI in use and for a subnet that overlaps another's,
+    Unclaimed for a network of many hosts that the cluster has not heard of.
     """
     options = parse_options(labels)
     network = Network(
@@ -44,6 +45,8 @@ def create_network(
     _check_modes(network)
     old = state.get(Network, identifier)
     network = span(network, labels, site, old)
+    if old is not None and old.vni and network.vni == 0:
+        network = clusters.with_vni(network, old.vni)
     if old == network:
         return state
     if old is not None:
@@ -51,6 +54,7 @@ def create_network(
     _check_mtu(network)
     state = _claim_subnets(state, network, alive)
     _check_bridge(state, network)
+    network = clusters.settle_vni(state, network)
     return put_peers(state.put(network), network)
 
 
@@ -64,7 +68,7 @@ def delete_network(state: State, identifier: str) -> State:
         state = endpoints.delete_endpoint(state, endpoint)
     network = state.get(Network, identifier)
     if network is not None:
-        state = drop_peers(state, network)
+        state = drop_overlay(state, network)
     return state.drop(Network, identifier)
 
 

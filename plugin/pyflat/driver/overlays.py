@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from pyflat.errors import Conflict, InvalidRequest
+from netaddr import IPAddress
+
+from pyflat.errors import InvalidRequest
 from pyflat.model import Network
-from pyflat.peers import OVERHEAD, Overlay, Peer, Remote, Tunnel
+from pyflat.peers import OVERHEAD, Overlay, Peer, Remote, Resolver, Tunnel
 from pyflat.state import State
 
 MTU = "com.docker.network.driver.mtu"
@@ -18,11 +20,17 @@ class Site(Protocol):
     def clustered(self) -> bool:
         """Say whether this host belongs to a cluster."""
 
+    def leased(self) -> bool:
+        """Say whether the cluster counts on this host: only then it gives out addresses of it."""
+
     def may_be_inside(self) -> bool:
         """Say whether overlays can be made in a namespace of their own."""
 
     def tunnel(self, overlay: Overlay) -> Tunnel:
         """Find this host's end of an overlay's tunnel. Raises InvalidRequest."""
+
+    def name_servers(self) -> tuple[IPAddress, ...]:
+        """Give the name servers that Docker takes from this host."""
 
 
 def span(network: Network, labels: Mapping[str, str], site: Site, old: Network | None) -> Network:
@@ -48,12 +56,9 @@ def span(network: Network, labels: Mapping[str, str], site: Site, old: Network |
 
 
 def put_peers(state: State, network: Network) -> State:
-    """Add the other hosts that an overlay's options name. Raises Conflict for a VNI in use."""
+    """Add the other hosts that an overlay's options name."""
     if network.vni is None:
         return state
-    for other in state.ids("vni", str(network.vni)):
-        if other != network.id:
-            raise Conflict(f"vni {network.vni} is already that of network {other[:12]}")
     assert network.options.overlay is not None
     assert network.tunnel is not None
     for address in network.options.overlay.peers:
@@ -62,12 +67,14 @@ def put_peers(state: State, network: Network) -> State:
     return state
 
 
-def drop_peers(state: State, network: Network) -> State:
-    """Forget what is known of other hosts of an overlay."""
+def drop_overlay(state: State, network: Network) -> State:
+    """Forget what is known of other hosts of an overlay, and what answers for its names."""
     for peer in list(state.ids("peers", str(network.vni))):
         state = state.drop(Peer, peer)
     for remote in list(state.ids("remotes", str(network.vni))):
         state = state.drop(Remote, remote)
+    for resolver in list(state.ids("resolvers", network.id)):
+        state = state.drop(Resolver, resolver)
     return state
 
 

@@ -1,5 +1,7 @@
 """RequestAddress and ReleaseAddress."""
 
+from collections.abc import Callable, Iterable, Iterator
+
 from netaddr import IPAddress, IPNetwork
 
 from pyflat.errors import Conflict, Exhausted, InvalidRequest
@@ -24,9 +26,13 @@ def request_address(
     """
     pool = state.require(Pool, lease.pool)
     if wanted is not None:
-        return _take(state, pool, _offset_of(state, pool, wanted), asked=True)
+        check_free(state, pool, wanted)
+        return take(state, pool, wanted, asked=True)
     part = lease.part if lease.part is not None and not gateway else pool.cidr
-    return _take(state, pool, _lowest_free(state, pool, part), asked=False)
+    address = lowest_free(state, pool, [part])
+    if address is None:
+        raise Exhausted(f"no address is left in {part} of pool {pool.cidr}")
+    return take(state, pool, address, asked=False)
 
 
 def release_address(state: State, pool_id: str, address: IPAddress) -> State:
@@ -49,28 +55,84 @@ def given_out(state: State, pool_id: str, address: IPAddress) -> bool:
     return bool(_bits(_block(state, pool, number).taken) >> bit & 1)
 
 
-def _offset_of(state: State, pool: Pool, wanted: IPAddress) -> int:
+def check_free(state: State, pool: Pool, wanted: IPAddress) -> None:
+    """Raise InvalidRequest for an address outside a pool, Conflict for one that is given out."""
     if wanted not in pool.cidr:
         raise InvalidRequest(f"address {wanted} is not in pool {pool.cidr}")
     if given_out(state, pool.id, wanted):
         raise Conflict(f"address {wanted} of pool {pool.cidr} is already given out")
-    return int(wanted) - pool.cidr.first
 
 
-def _lowest_free(state: State, pool: Pool, part: IPNetwork) -> int:
+def lowest_free(
+    state: State,
+    pool: Pool,
+    parts: Iterable[IPNetwork],
+    usable: Callable[[IPAddress], bool] = lambda _: True,
+) -> IPAddress | None:
+    """Find the first free address in parts of a pool, or None.
+
+    One that was once asked for comes after all others.
+    """
+    parts = list(parts)
+    for spare_asked in (True, False):
+        for part in parts:
+            for offset in _free(state, pool, part, spare_asked=spare_asked):
+                address = IPAddress(pool.cidr.first + offset, version=pool.cidr.version)
+                if usable(address):
+                    return address
+    return None
+
+
+def take(
+    state: State, pool: Pool, address: IPAddress, *, asked: bool
+) -> tuple[State, InterfaceAddress]:
+    """Note that an address of a pool is given out; give it with the pool's mask."""
+    number, bit = divmod(int(address) - pool.cidr.first, SIZE)
+    block = _block(state, pool, number)
+    mark = 1 << bit
+    remembered = _bits(block.asked) | (mark if asked else 0)
+    state = _put(state, block, _bits(block.taken) | mark, remembered)
+    return state, InterfaceAddress(f"{address}/{pool.cidr.prefixlen}")
+
+
+def count_set_aside(state: State, pool: Pool, part: IPNetwork, but: Iterable[IPAddress]) -> int:
+    """Count the addresses of a part that are given out or were once asked for, ``but`` some."""
+    first, last = part.first - pool.cidr.first, part.last - pool.cidr.first
+    left_out = [int(address) - pool.cidr.first for address in but if address in part]
+    count = 0
+    for identifier in state.ids("pool", pool.id):
+        block = state.require(AddressBlock, identifier)
+        start = block.number * SIZE
+        if first < start + SIZE and start <= last:
+            bits = _bits(block.taken) | _bits(block.asked)
+            for offset in left_out:
+                if 0 <= offset - start < SIZE:
+                    bits &= ~(1 << offset - start)
+            count += (bits & _window(first - start, last - start)).bit_count()
+    return count
+
+
+def useless(cidr: IPNetwork) -> set[IPAddress]:
+    """Give the addresses of a subnet that no interface may have."""
+    first, last = _usable(cidr)
+    ends = {0, int(cidr.size) - 1} - {first, last}
+    return {IPAddress(cidr.first + offset, version=cidr.version) for offset in ends}
+
+
+def _free(state: State, pool: Pool, part: IPNetwork, *, spare_asked: bool) -> Iterator[int]:
     first, last = _usable(pool.cidr)
     first = max(first, part.first - pool.cidr.first)
     last = min(last, part.last - pool.cidr.first)
-    for spare_asked in (True, False):
-        for number in range(first // SIZE, last // SIZE + 1):
-            block = _block(state, pool, number)
-            if block.taken == _FULL:
-                continue
-            used = _bits(block.taken) | (_bits(block.asked) if spare_asked else 0)
-            free = _window(first - number * SIZE, last - number * SIZE) & ~used
-            if free:
-                return number * SIZE + (free & -free).bit_length() - 1
-    raise Exhausted(f"no address is left in {part} of pool {pool.cidr}")
+    for number in range(first // SIZE, last // SIZE + 1):
+        block = _block(state, pool, number)
+        if block.taken == _FULL:
+            continue
+        used = _bits(block.taken) | (_bits(block.asked) if spare_asked else 0)
+        free = _window(first - number * SIZE, last - number * SIZE) & ~used
+        while free:
+            lowest = free & -free
+            yield number * SIZE + lowest.bit_length() - 1
+            free ^= lowest
 
 
 def _window(first: int, last: int) -> int:
@@ -88,16 +150,6 @@ def _usable(cidr: IPNetwork) -> tuple[int, int]:
     if cidr.size <= 2:
         return 0, int(cidr.size) - 1
     return 1, int(cidr.size) - (2 if cidr.version == 4 else 1)
-
-
-def _take(state: State, pool: Pool, offset: int, *, asked: bool) -> tuple[State, InterfaceAddress]:
-    number, bit = divmod(offset, SIZE)
-    block = _block(state, pool, number)
-    mark = 1 << bit
-    remembered = _bits(block.asked) | (mark if asked else 0)
-    state = _put(state, block, _bits(block.taken) | mark, remembered)
-    address = IPAddress(pool.cidr.first + offset, version=pool.cidr.version)
-    return state, InterfaceAddress(f"{address}/{pool.cidr.prefixlen}")
 
 
 def _block(state: State, pool: Pool, number: int) -> AddressBlock:

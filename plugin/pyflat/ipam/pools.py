@@ -51,12 +51,18 @@ def read_lease(identifier: str) -> Lease:
 
 
 def request_pool(
-    state: State, *, space: str, cidr: IPNetwork, part: IPNetwork | None
+    state: State,
+    *,
+    space: str,
+    cidr: IPNetwork,
+    part: IPNetwork | None,
+    automatic: bool = False,
 ) -> tuple[State, Lease]:
     """Give out the subnet that is asked for; ``part`` limits the addresses that are chosen.
 
-    The same one may be asked for again: it is counted, and released as often. Raises
-    InvalidRequest for a part outside, Conflict for an overlap in the address space.
+    ``automatic`` is one that ``free_subnet`` found. The same one may be asked for again: it is
+    counted, and released as often. Raises InvalidRequest for a part outside, Conflict for an
+    overlap in the address space.
     """
     if part is not None and part not in cidr:
         raise InvalidRequest(f"range {part} is not in pool {cidr}")
@@ -67,7 +73,8 @@ def request_pool(
     for other in _pools(state, space, cidr.version):
         if overlap(cidr, other):
             raise Conflict(f"pool {cidr} overlaps pool {other} of {space}")
-    return state.put(Pool(id=lease.pool, space=space, cidr=cidr)), lease
+    pool = Pool(id=lease.pool, space=space, cidr=cidr, automatic=automatic, part=part)
+    return state.put(pool), lease
 
 
 def free_subnet(

@@ -8,6 +8,7 @@ from pyflat.model import Key
 from pyflat.overlay import follower
 from pyflat.overlay.access import Addresses
 from pyflat.overlay.etcd import Etcd
+from pyflat.overlay.farewell import forget_host
 from pyflat.overlay.follower import Announce, Follower
 from pyflat.overlay.publisher import Publisher
 from pyflat.state import State
@@ -44,10 +45,12 @@ class Cluster:
         announce: Announce,
     ) -> None:
         self._etcd = etcd
+        self._engine = engine
         self._host = host
         self._publisher = Publisher(etcd, host, identity, lambda: engine.state)
         self._follower = Follower(etcd, host, engine, self._publisher, announce, addresses.resolve)
         engine.subscribe(self._publisher.follow)
+        engine.subscribe(self._follower.follow)
 
     def start(self) -> None:
         """Begin; the engine must have read its State."""
@@ -62,6 +65,10 @@ class Cluster:
     def lease(self) -> int:
         """Give the number of this host's lease, 0 while it may be over."""
         return self._publisher.lease()
+
+    def forget(self, host: str) -> None:
+        """Forget another host that will not come back. Raises PyflatError."""
+        forget_host(self._etcd, self._engine, host)
 
     def status(self) -> Status:
         """Tell how things stand."""

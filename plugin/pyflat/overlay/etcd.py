@@ -13,23 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import requests
-from etcd3gw.client import Etcd3Client
-from etcd3gw.exceptions import Etcd3Exception
-
-from pyflat.errors import BackendError
 from pyflat.overlay.access import Access
+from pyflat.overlay.gateway import Gateway, Json, LostWatchError
 
 #: Seconds that a call may take, however many endpoints are asked.
 PATIENCE = 2.0
-#: Seconds of silence after which a watch is begun anew: a dead connection says nothing either.
-SILENCE = 10.0
-
-_Json = dict[str, Any]
-
-
-class LostWatchError(Exception):
-    """What has happened since can not be told: everything is to be read anew."""
+#: Changes of one transaction (etcd's ``--max-txn-ops`` is 128).
+OPERATIONS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +65,8 @@ class Etcd:
 
     def __init__(self, access: Access) -> None:
         self._access = access
+        self._gateway = Gateway(access)
         self._local = threading.local()
-        self._first = 0  # the endpoint that answered last
 
     def __str__(self) -> str:
         """Name it as its setting does."""
@@ -111,14 +101,13 @@ class Etcd:
 
     def put(self, values: Mapping[str, Any], lease: int | None = None) -> None:
         """Write keys; with a lease they go when it is over."""
-        for key, value in values.items():
-            body = {"key": self._key(key), "value": _encode(value), "lease": lease or 0}
-            self._post("/kv/put", body)
+        for some in _parts(values):
+            self.transact([], put={key: values[key] for key in some}, lease=lease)
 
     def delete(self, keys: Iterable[str]) -> None:
         """Remove keys; one that is not there is success."""
-        for key in keys:
-            self._post("/kv/deleterange", {"key": self._key(key)})
+        for some in _parts(keys):
+            self.transact([], delete=some)
 
     def delete_prefix(self, prefix: str) -> None:
         """Remove everything whose key begins so."""
@@ -163,89 +152,27 @@ class Etcd:
         LostWatchError.
         """
         while True:
-            try:
-                for batch in self._watch_once(prefix, revision):
-                    revision = batch[0]
-                    yield batch
-            except requests.exceptions.ConnectionError as error:
-                # Also how the silence of a stream is told.
-                if "Read timed out" not in str(error):
-                    raise LostWatchError(str(error)) from error
-            except (requests.RequestException, Etcd3Exception, KeyError, ValueError) as error:
-                raise LostWatchError(str(error)) from error
+            start, end = self._range(prefix)
+            create = {"key": start, "range_end": end, "start_revision": revision + 1}
+            for result in self._gateway.stream("/watch", {"create_request": create}, PATIENCE):
+                now = int(result["header"].get("revision", 0))
+                if result.get("canceled") or now < revision:
+                    reason = "etcd has compacted it" if "compact_revision" in result else ""
+                    raise LostWatchError(reason or "etcd went back in time")
+                if changed := dict(map(self._change, result.get("events", ()))):
+                    revision = now
+                    yield revision, changed
             yield revision, {}
 
-    def _watch_once(self, prefix: str, revision: int) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        start, end = self._range(prefix)
-        create = {"key": start, "range_end": end, "start_revision": revision + 1}
-        client = self._client(self._first)
-        url, timeout = client.get_url("/watch"), (PATIENCE, SILENCE)
-        body = {"create_request": create}
-        with client.session.post(url, json=body, stream=True, timeout=timeout) as stream:
-            stream.raise_for_status()
-            for line in filter(None, stream.iter_lines(chunk_size=None)):
-                result = json.loads(line)["result"]
-                now = int(result["header"]["revision"])
-                if result.get("canceled") or now < revision:
-                    raise LostWatchError(result.get("cancel_reason") or "etcd went back in time")
-                pairs = ((self._pair(e["kv"]), e.get("type")) for e in result.get("events", ()))
-                changed = {k: None if kind == "DELETE" else value for (k, value), kind in pairs}
-                if changed:
-                    yield now, changed
-
-    def _post(self, path: str, body: _Json) -> _Json:
-        """Ask the endpoints one after another until one answers."""
+    def _post(self, path: str, body: Json) -> dict[str, Any]:
         end = getattr(self._local, "end", time.monotonic() + PATIENCE)
-        count = len(self._access.endpoints)
-        problem: Exception | None = None
-        for number in range(self._first, self._first + count):
-            left = end - time.monotonic()
-            if left <= 0:
-                break
-            client = self._client(number % count)
-            # One that hangs must leave time for the next.
-            client.timeout = left if number == self._first + count - 1 else left / 2
-            try:
-                answer: _Json = self._authenticated(client, path, body)
-            except (requests.RequestException, Etcd3Exception, ValueError) as error:
-                problem = error
-                continue
-            self._first = number % count
-            return answer
-        raise BackendError(f"cluster {self}: {_brief(problem)}") from problem
+        return self._gateway.ask(path, body, end)
 
-    def _authenticated(self, client: Any, path: str, body: _Json) -> _Json:
-        headers = client.session.headers
-        if self._access.user and "Authorization" not in headers:
-            secret = {"name": self._access.user, "password": self._access.password}
-            token = client.post(client.get_url("/auth/authenticate"), json=secret)["token"]
-            headers["Authorization"] = token
-        try:
-            answer: _Json = client.post(client.get_url(path), json=body)
-        except Etcd3Exception as error:
-            if "invalid auth token" in str(getattr(error, "detail_text", error)):
-                headers.pop("Authorization", None)  # it was worth five minutes
-            raise
-        return answer
+    def _change(self, event: Json) -> tuple[str, Any]:
+        key, value = self._pair(event["kv"])
+        return key, None if event.get("type") == "DELETE" else value
 
-    def _client(self, number: int) -> Any:
-        clients: dict[int, Any] = self._local.__dict__.setdefault("clients", {})
-        if number not in clients:
-            host, port = self._access.endpoints[number]
-            clients[number] = Etcd3Client(
-                host=host,
-                port=port,
-                protocol="https" if self._access.tls else "http",
-                ca_cert=self._access.ca or None,
-                cert_cert=self._access.certificate or None,
-                cert_key=self._access.key or None,
-                api_path="/v3/",
-            )
-            # Neither a proxy of the environment nor its netrc has a say in this.
-            clients[number].session.trust_env = False
-        return clients[number]
-
-    def _compared(self, condition: Compare) -> _Json:
+    def _compared(self, condition: Compare) -> Json:
         target = condition.target.partition("_")[0].upper()
         start, end = self._range(condition.key) if condition.prefix else (None, None)
         return {
@@ -279,6 +206,9 @@ def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def _brief(error: Exception | None) -> str:
-    text = str(getattr(error, "detail_text", None) or error)
-    return "does not answer" if "timed out" in text or "Max retries" in text else text[:300]
+def _parts(keys: Iterable[str]) -> Iterator[list[str]]:
+    """Cut keys into what one transaction takes."""
+    rest = list(keys)
+    while rest:
+        yield rest[:OPERATIONS]
+        del rest[:OPERATIONS]

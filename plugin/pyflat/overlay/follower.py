@@ -3,7 +3,7 @@
 import logging
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -11,10 +11,13 @@ from typing import Any, Protocol, TypeVar
 from netaddr import IPAddress
 
 from pyflat.errors import PyflatError
-from pyflat.overlay.etcd import Etcd, LostWatchError
+from pyflat.model import Endpoint, Key
+from pyflat.overlay.etcd import Etcd
+from pyflat.overlay.gateway import LostWatchError
 from pyflat.overlay.news import Heard, expire, hear, settle
 from pyflat.overlay.publisher import Publisher
-from pyflat.overlay.records import NETWORKS, place_of
+from pyflat.overlay.records import NETWORKS, own_value, place_of
+from pyflat.peers import Remote
 from pyflat.state import State
 
 log = logging.getLogger(__name__)
@@ -68,6 +71,7 @@ class Follower:
         self._announce = announce
         self._lock = threading.Lock()
         self._revision = 0  # up to which what has changed is State
+        self._winners: dict[str, int] = {}
         self._ended = threading.Event()
         self.error = "not asked yet"
         """Why nothing is heard, "" while all is."""
@@ -82,13 +86,24 @@ class Follower:
 
     def read(self, vni: int) -> None:
         """Read everything of one network. Raises BackendError."""
-        while True:
+        while not self.error:  # else all is read soon
             snapshot = self._etcd.read(f"{NETWORKS}{vni}/")
             with self._lock:
                 # What the watch has told since must not be taken back.
                 if snapshot.revision >= self._revision:
                     self._take_up(partial(settle, found=snapshot.values, vnis=[vni]))
                     return
+
+    def follow(self, before: State, touched: Set[Key]) -> None:
+        """Note whose address another may have now; returns at once."""
+        after = self._engine.state
+        joined = [key[1] for key in touched if _has_address(after, key[1])]
+        for kind, identifier in touched:
+            if identifier in self._winners and not _has_address(after, identifier):
+                self._publisher.read_later(self._winners.pop(identifier))
+            gone = kind == Remote.kind and after.get(Remote, identifier) is None
+            if gone and (remote := before.get(Remote, identifier)):
+                self._winners |= dict.fromkeys(joined, remote.vni)
 
     def _run(self) -> None:
         pause = 0.5
@@ -124,6 +139,9 @@ class Follower:
                 if changed:
                     self._take_up(partial(hear, changed=changed))
                 self._revision = revision
+            own = (key for key, value in changed.items() if value is None)
+            if any(own_value(self._engine.state, self._host, key) for key in own):
+                self._publisher.begin_again()
             self._engine.learn(lambda state: (expire(state, self._engine.now(), GRACE), None))
 
     def _take_up(self, change: Callable[..., tuple[State, Heard]]) -> None:
@@ -131,6 +149,7 @@ class Follower:
         heard = self._engine.learn(lambda state: change(state, own=self._host, now=now))
         for clash in heard.clashes:
             log.error("%s", clash)
+        self._winners |= heard.winners
         for vni in heard.new:
             self._publisher.read_later(vni)
         for move in heard.moves:
@@ -143,6 +162,12 @@ class Follower:
         if self.error and not error:
             log.info("cluster %s: heard as host %s", self._etcd, self._host)
         self.error = error
+
+
+def _has_address(state: State, identifier: str) -> bool:
+    """Say whether an endpoint is that of a container, here or elsewhere."""
+    endpoint = state.get(Endpoint, identifier)
+    return state.get(Remote, identifier) is not None or bool(endpoint and endpoint.sandbox)
 
 
 def _owner(key: str, value: Mapping[str, Any]) -> str | None:

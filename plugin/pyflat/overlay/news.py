@@ -4,8 +4,9 @@ A record of an address gives way to one of a higher generation, wherever it come
 not heard of any more stays for a time: the store may have lost it, or be out of reach.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 from netaddr import IPAddress
@@ -20,12 +21,15 @@ from pyflat.state import State
 class Heard:
     """What follows from news beside the new State.
 
-    ``moves`` are addresses that are now behind another MAC, with their VNI; ``new`` the VNIs of
-    hosts whose endpoints are not known yet; ``clashes`` what an administrator has to know.
+    ``moves`` are addresses that containers here may know another MAC of, with their VNI; ``new``
+    the VNIs of hosts whose endpoints are not known yet; ``winners`` the endpoints, with their
+    VNI, that have an address of others: when they go, the others are to be looked for;
+    ``clashes`` what an administrator has to know.
     """
 
     moves: list[tuple[int, IPAddress, str]] = field(default_factory=list)
     new: set[int] = field(default_factory=set)
+    winners: dict[str, int] = field(default_factory=dict)
     clashes: list[str] = field(default_factory=list)
 
 
@@ -40,7 +44,7 @@ def hear(state: State, *, own: str, changed: Mapping[str, Any], now: float) -> t
         if kind == "hosts":
             state = _hear_host(state, own, vni, name, value, now, heard)
         else:
-            state = _hear_endpoint(state, own, vni, name, value, heard)
+            state = _hear_endpoint(state, vni, name, value, heard)
     return state, heard
 
 
@@ -54,15 +58,16 @@ def settle(
 ) -> tuple[State, Heard]:
     """Take up everything that stands in the store of some networks, or of all.
 
-    An endpoint that is missing is gone if its host is there to have said so.
+    An endpoint that is missing is gone if its host is there to have said so. Once all is read,
+    the time of the hosts that are missing begins anew: they may be as late as this one.
     """
     state, heard = hear(state, own=own, changed=found, now=now)
     places = {place for key in found if (place := place_of(key))}
     for vni in clustered_vnis(state) if vnis is None else vnis:
         for identifier in list(state.ids("peers", str(vni))):
             peer = state.require(Peer, identifier)
-            if (vni, "hosts", peer.host) not in places:
-                state = _miss(state, peer, now)
+            if (vni, "hosts", peer.host) not in places and not (vnis and peer.expired):
+                state = state.put(replace(peer, expired=now))
         for identifier in list(state.ids("remotes", str(vni))):
             host = state.require(Remote, identifier).host
             told = (vni, "endpoints", identifier) in places
@@ -99,11 +104,12 @@ def _hear_host(
 ) -> State:
     known = state.get(Peer, f"{vni}|{host}")
     if value is None:
-        return _miss(state, known, now) if known else state
+        late = known is not None and not known.expired
+        return state.put(replace(known, expired=now)) if known and late else state
     peer = read_peer(vni, host, value)
     if peer is None or host == own:
         return state
-    if known is None:
+    if known is None or known.expired:
         heard.new.add(vni)
     return _give_way(state, peer).put(peer)
 
@@ -122,41 +128,67 @@ def _give_way(state: State, peer: Peer) -> State:
     return state
 
 
-def _hear_endpoint(
-    state: State, own: str, vni: int, identifier: str, value: Any, heard: Heard
-) -> State:
+def _hear_endpoint(state: State, vni: int, identifier: str, value: Any, heard: Heard) -> State:
     if value is None:
-        return state.drop(Remote, identifier)
+        return _withdraw(state, vni, identifier)
     remote = read_remote(vni, identifier, value)
-    if remote is None or remote.host == own or not state.get(Peer, f"{vni}|{remote.host}"):
+    if remote is None or not state.get(Peer, f"{vni}|{remote.host}"):
         return state
-    for address in remote.addresses:
-        for rival in list(state.ids("remote", str(vni), str(address))):
-            if state.require(Remote, rival).generation > remote.generation:
-                return state
-            state = state.drop(Remote, rival) if rival != identifier else state
-        if local := _local(state, vni, address):
-            if local.generation < remote.generation:
-                heard.clashes.append(
-                    f"address {address} of vni {vni}: endpoint {local.id[:12]} here has it, and "
-                    f"endpoint {identifier[:12]} on host {remote.host} since"
-                )
-            return state
+    if here := list(_here(state, remote)):
+        heard.winners |= {endpoint.id: vni for endpoint in here}
+        heard.clashes += [_clash(e, remote) for e in here if _rank(e) < _rank(remote)]
+        return state.drop(Remote, identifier)
+    rivals = list(_rivals(state, remote))
+    if any(_rank(rival) > _rank(remote) for rival in rivals):
+        heard.winners |= {rival.id: vni for rival in rivals}
+        return state
+    for rival in rivals:
+        heard.winners[identifier] = vni
+        state = state.drop(Remote, rival.id)
     old = state.get(Remote, identifier)
-    if old is None or old.mac != remote.mac:
+    if (old is None or old.mac != remote.mac) and _has_containers(state, vni):
         heard.moves += [(vni, address, remote.mac) for address in remote.addresses]
     return state.put(remote)
 
 
-def _local(state: State, vni: int, address: IPAddress) -> Endpoint | None:
-    for network in state.ids("vni", str(vni)):
+def _withdraw(state: State, vni: int, identifier: str) -> State:
+    known = state.get(Remote, identifier)
+    peer = state.get(Peer, f"{vni}|{known.host}") if known else None
+    # A host that went in the same moment has not said so: somebody has emptied the store.
+    return state.drop(Remote, identifier) if peer and not peer.expired else state
+
+
+def _has_containers(state: State, vni: int) -> bool:
+    endpoints = (e for network in state.ids("vni", str(vni)) for e in state.ids("network", network))
+    return any(state.require(Endpoint, endpoint).sandbox for endpoint in endpoints)
+
+
+def _here(state: State, remote: Remote) -> Iterator[Endpoint]:
+    """Give the endpoints of containers of this host that have one of the addresses."""
+    networks = list(state.ids("vni", str(remote.vni)))
+    for network, address in product(networks, remote.addresses):
         for identifier in state.ids("address", network, str(address)):
             endpoint = state.require(Endpoint, identifier)
-            return endpoint if endpoint.sandbox else None
-    return None
+            if endpoint.sandbox:
+                yield endpoint
 
 
-def _miss(state: State, peer: Peer, now: float) -> State:
-    if peer.expired:
-        return state
-    return state.put(replace(peer, expired=now))
+def _rivals(state: State, remote: Remote) -> Iterator[Remote]:
+    """Give the endpoints of other hosts that have one of the addresses."""
+    for address in remote.addresses:
+        for identifier in state.ids("remote", str(remote.vni), str(address)):
+            if identifier != remote.id:
+                yield state.require(Remote, identifier)
+
+
+def _rank(endpoint: Endpoint | Remote) -> tuple[int, str]:
+    """Order endpoints of one address as every host does, also those of the same moment."""
+    return endpoint.generation, endpoint.id
+
+
+def _clash(endpoint: Endpoint, remote: Remote) -> str:
+    addresses = {address.ip for address in endpoint.addresses} & set(remote.addresses)
+    return (
+        f"address {', '.join(map(str, addresses))} of vni {remote.vni}: endpoint "
+        f"{endpoint.id[:12]} here has it, and endpoint {remote.id[:12]} on host {remote.host} since"
+    )

@@ -5,12 +5,12 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Set
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from pyflat.errors import BackendError, PyflatError
 from pyflat.model import Key, Network
 from pyflat.overlay.etcd import Etcd, absent
-from pyflat.overlay.records import all_own_entries, host_key, is_leased, own_entries
+from pyflat.overlay.records import all_own_entries, host_key, is_leased, own_entries, own_value
 from pyflat.state import State
 
 log = logging.getLogger(__name__)
@@ -19,8 +19,6 @@ log = logging.getLogger(__name__)
 TTL = 10
 #: Seconds between two tries while the cluster does not answer.
 RETRY = 1.0
-
-_Changes: TypeAlias = Mapping[str, Any]
 
 
 class Reader(Protocol):
@@ -41,10 +39,11 @@ class Publisher:
         self._host = host
         self._identity = identity
         self._state = state
-        self._tasks: queue.SimpleQueue[_Changes | int | None] = queue.SimpleQueue()
-        self._pending: dict[str, Any] = {}
+        self._tasks: queue.SimpleQueue[set[str] | int | None] = queue.SimpleQueue()
+        self._unwritten: set[str] = set()
         self._unread: set[int] = set()
         self._lease = 0
+        self._removed = False
         self._until = 0.0
         self._error = ""
 
@@ -68,20 +67,21 @@ class Publisher:
     def follow(self, before: State, touched: Set[Key]) -> None:
         """Note what a commit changes in what is told; returns at once."""
         after = self._state()
-        changes: dict[str, Any] = {}
         for key in touched:
             old, new = (own_entries(state, self._host, key) for state in (before, after))
-            changes |= {k: new.get(k) for k in old.keys() | new.keys() if old.get(k) != new.get(k)}
+            if changed := _different(old, new):
+                self._tasks.put(changed)
             if key[0] == Network.kind and (vni := _new_vni(before, after, key)):
                 self._tasks.put(vni)
-        if changes:
-            self._tasks.put(changes)
 
     def correct(self, found: Mapping[str, Any]) -> None:
         """Bring what the store was found to have of this host to what it should have."""
-        wanted = all_own_entries(self._state(), self._host)
-        keys = wanted.keys() | found.keys()
-        self._tasks.put({k: wanted.get(k) for k in keys if wanted.get(k) != found.get(k)})
+        self._tasks.put(_different(found, all_own_entries(self._state(), self._host)))
+
+    def begin_again(self) -> None:
+        """Write everything of this host anew, under another lease: somebody has removed it."""
+        self._removed = True
+        self._tasks.put(set())
 
     def read_later(self, vni: int) -> None:
         """Have everything of a network read by this thread."""
@@ -112,17 +112,19 @@ class Publisher:
                     case int():
                         self._unread.add(task)
                     case _:
-                        self._pending.update(task)
+                        self._unwritten |= task
                 task = self._tasks.get_nowait()
         except queue.Empty:
             return True
 
     def _hold(self) -> None:
-        """Prolong the lease when a third of it is over, or begin another."""
-        if self._until - time.monotonic() > TTL * 2 / 3:
+        """Prolong the lease when a third of it is over or may be lost, or begin another."""
+        is_due = self._until - time.monotonic() <= TTL * 2 / 3
+        if not (is_due or self._removed or self._error):
             return
         sent = time.monotonic()
-        if not (self._lease and self._etcd.renew(self._lease)):
+        if self._removed or not (self._lease and self._etcd.renew(self._lease)):
+            self._removed = False
             self._begin()
         self._until = sent + TTL
 
@@ -138,18 +140,17 @@ class Publisher:
                 )
             self._etcd.put({key: value}, lease)
         self._lease = lease
-        entries = all_own_entries(self._state(), self._host)
-        self._pending = {k: v for k, v in entries.items() if is_leased(k)} | self._pending
+        self._unwritten |= all_own_entries(self._state(), self._host).keys()
 
     def _write(self) -> None:
-        # A host comes last: who hears of it reads all its endpoints.
-        for key in sorted(self._pending, key=is_leased):
-            value = self._pending[key]
-            if value is None:
-                self._etcd.delete([key])
-            else:
-                self._etcd.put({key: value}, self._lease if is_leased(key) else None)
-            del self._pending[key]
+        # The host comes last: who hears of it misses every endpoint that is not there yet.
+        for leased in (False, True):
+            keys = {key for key in self._unwritten if is_leased(key) == leased}
+            values = {key: own_value(self._state(), self._host, key) for key in keys}
+            there = {key: value for key, value in values.items() if value is not None}
+            self._etcd.put(there, self._lease if leased else None)
+            self._etcd.delete(keys - there.keys())
+            self._unwritten -= keys
 
     def _read(self, reader: Reader) -> None:
         while self._unread:
@@ -161,6 +162,10 @@ class Publisher:
         if error != self._error:
             log.warning("%s; what is known of other hosts stays as it is", error)
         self._error = error
+
+
+def _different(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
+    return {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
 
 
 def _new_vni(before: State, after: State, key: Key) -> int | None:

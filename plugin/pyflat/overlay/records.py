@@ -59,6 +59,17 @@ def own_entries(state: State, host: str, key: Key) -> dict[str, Any]:
     return {}
 
 
+def own_value(state: State, host: str, key: str) -> Any:
+    """Give what a key of a network has to be as far as it is this host's, else None."""
+    match place_of(key):
+        case (vni, "hosts", name) if name == host:
+            networks = (state.require(Network, n) for n in state.ids("vni", str(vni)))
+            return next((v for n in networks for k, v in _host(state, host, n) if k == key), None)
+        case (_, "endpoints", identifier) if endpoint := state.get(Endpoint, identifier):
+            return _endpoint(state, host, endpoint).get(key)
+    return None
+
+
 def all_own_entries(state: State, host: str) -> dict[str, Any]:
     """Give everything that this host has in the store, but for itself."""
     keys = [(Network.kind, identifier) for identifier in state.ids("overlays")]
