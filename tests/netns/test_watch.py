@@ -1,6 +1,7 @@
 """What others break is noticed by the kernel's notifications and mended within two seconds."""
 
 import re
+import select
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,8 +13,8 @@ from tests.support.inhabited import inside, settle
 from tests.support.machine import Machine
 
 from pyflat.dataplane.difference import Difference
-from pyflat.dataplane.events import Events
-from pyflat.dataplane.watch import DELAY, RETRY, Watch, _tell
+from pyflat.dataplane.events import Events, Reader
+from pyflat.dataplane.watch import DELAY, RETRY, Watch, _Source, _tell
 from pyflat.model import Endpoint
 
 LAN, WEB = docker_id("lan"), docker_id("web")
@@ -165,6 +166,20 @@ def test_a_pair_taken_from_a_living_container_is_named_with_what_helps(
     assert watched.engine.state.get(Endpoint, WEB) is not None
     watched.send(*dockerd.stop(LAN, WEB))
     assert watched.engine.pending() == Difference()
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_neighbours_are_told_of_only_where_there_are_overlays(
+    namespace: None, wanted: bool
+) -> None:
+    witness.run("ip", "link", "add", "br0", "type", "bridge")
+    witness.run("ip", "link", "set", "br0", "up", "addrgenmode", "none")
+    source = _Source(Reader())
+    source.follow_entries(True)
+    source.follow_entries(wanted)
+    words = ("neigh", "add", "192.0.2.9", "lladdr", "02:42:00:00:00:09", "dev", "br0")
+    witness.run("ip", *words)
+    assert bool(select.select([source.routing], (), (), 0.1)[0]) is wanted
 
 
 def test_lost_notifications_make_it_look_at_everything(watched: Machine) -> None:

@@ -4,8 +4,10 @@ import logging
 from dataclasses import replace
 
 import pytest
+from netaddr import IPAddress
 from tests.support import dockerd
 from tests.support.host import Host
+from tests.support.news import News
 from tests.support.records import binding, endpoint, network, publication, state_of
 
 from pyflat import naming
@@ -15,6 +17,7 @@ from pyflat.dataplane.drift import drifted
 from pyflat.dataplane.events import Events
 from pyflat.dataplane.objects import Address, Bridge, Element, Hairpin, Table, Veth
 from pyflat.model import InterfaceAddress
+from pyflat.peers import Peer, Remote
 
 LAN = network("lan", "172.30.0.0/24", "fd00::/64")
 WEB = endpoint("web", LAN, "172.30.0.2/24", sandbox="/run/docker/netns/web")
@@ -61,6 +64,49 @@ def test_what_is_other_than_it_should_be_is_drift(events: Events) -> None:
 
 def test_a_pair_that_is_gone_is_drift_if_its_container_lives() -> None:
     assert drifted(STATE, Events(links={PAIR.name: None}), lambda one: one == WEB)
+
+
+VTEP = IPAddress("192.0.2.12")
+BLUE = Host(
+    dockerd.create_network(LAN.id, "172.30.0.0/24", labels={"vni": "42"}),
+    News(Peer(vni=42, host="h2", vtep=VTEP)),
+    News(
+        Remote(
+            id=WEB.id,
+            vni=42,
+            host="h2",
+            vtep=VTEP,
+            mac="02:42:00:00:00:09",
+            addresses=(IPAddress("172.30.0.9"),),
+        )
+    ),
+    inside=True,
+).state
+INNER, GATEWAY_PORT, TUNNEL = naming.overlay_links(LAN.id)
+
+
+def taken(*key: object) -> Events:
+    return Events(entries={key})
+
+
+@pytest.mark.parametrize(
+    ("events", "is_drift"),
+    [
+        *((Events(links={name: None}), True) for name in (INNER, GATEWAY_PORT, TUNNEL)),
+        (Events(links={"px-0123456789ab": None}), False),
+        (taken("fdb", TUNNEL, "02:42:00:00:00:09"), True),
+        (taken("fdb", TUNNEL, "02:42:00:00:00:10"), False),
+        (taken("fdb", "px-0123456789ab", "02:42:00:00:00:09"), False),
+        (taken("flood", TUNNEL, VTEP), True),
+        (taken("flood", TUNNEL, IPAddress("192.0.2.13")), False),
+        (taken("neighbour", INNER, IPAddress("172.30.0.9")), True),
+        (taken("neighbour", INNER, IPAddress("172.30.0.10")), False),
+        (taken("neighbour", "eth0", IPAddress("172.30.0.9")), False),
+    ],
+    ids=repr,
+)
+def test_what_is_taken_from_an_overlay_is_drift(events: Events, is_drift: bool) -> None:
+    assert drifted(BLUE, events, lambda _: False) is is_drift
 
 
 def test_a_difference_names_what_is_missing_changed_and_left_over() -> None:

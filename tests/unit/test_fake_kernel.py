@@ -1,7 +1,9 @@
 """The fake kernel is as strict as the real one, or the tests with it would prove little."""
 
+from dataclasses import replace
+
 import pytest
-from netaddr import IPAddress
+from netaddr import IPAddress, IPNetwork
 from tests.support.fake_kernel import FakeKernel
 from tests.support.fake_tables import DECLARATIONS, Declaration
 from tests.support.host import ETH0
@@ -19,6 +21,16 @@ from pyflat.dataplane.objects import (
     Table,
     Veth,
 )
+from pyflat.dataplane.overlay_objects import (
+    Fdb,
+    Flood,
+    Gateway,
+    GatewayPort,
+    Neighbour,
+    ProxyNeighbour,
+    Route,
+    Vxlan,
+)
 from pyflat.dataplane.plan import Step
 from pyflat.errors import BackendError, Conflict
 from pyflat.model import InterfaceAddress
@@ -33,6 +45,28 @@ INET = Table(family="inet")
 MEMBER = Element(family="inet", name="bridges", match=("br",))
 MAPPING = Element(family="inet", name="anyport4", match=("tcp", "80"), data=("10.0.0.2", "80"))
 ACCEPT = DockerAccept(family="ip")
+INNER = replace(BRIDGE, name="pb", inside=True)
+GATEWAY_PORT = GatewayPort(name="pg", bridge="pb", mtu=1500, gateway="pf")
+GATEWAY = Gateway(name="pf", mac="02:", mtu=1500, owner="1")
+VTEP = IPAddress("192.0.2.12")
+TUNNEL = Vxlan(
+    name="px",
+    bridge="pb",
+    vni=42,
+    local=IPAddress("192.0.2.11"),
+    port=4789,
+    mtu=1450,
+    owner="1",
+    learning=False,
+    underlay="eth0",
+    inside=True,
+)
+FDB = Fdb(device="px", mac="02:", vtep=VTEP, inside=True)
+FLOOD = Flood(device="px", vtep=VTEP, inside=True)
+NEIGHBOUR = Neighbour(device="pb", address=IPAddress("10.0.0.9"), mac="02:", inside=True)
+PROXY = ProxyNeighbour(device="pf", address=IPAddress("fd00::9"))
+ROUTE = Route(destination=IPNetwork("10.0.0.8/29"), device="eth0", via=VTEP)
+APART = (INNER, GATEWAY_PORT, GATEWAY, TUNNEL, FDB, FLOOD, NEIGHBOUR, PROXY, ROUTE)
 
 
 def port(host: str, number: int = 80, protocol: str = "tcp") -> HostPort:
@@ -45,6 +79,7 @@ def subnet(cidr: str, name: str = "br") -> Element:
 
 def kernel_with(*objects: Object) -> FakeKernel:
     kernel = FakeKernel(ETH0)
+    kernel.has_inside = True
     kernel.apply([Step("add", item) for item in objects])
     return kernel
 
@@ -75,6 +110,21 @@ def kernel_with(*objects: Object) -> FakeKernel:
             (BRIDGE,),
             Veth(name="pv", bridge="br", mtu=1, owner="2", peer="pe", mac="02:", made=True),
         ),
+        ((BRIDGE,), replace(PAIR, inside=True)),
+        ((), GATEWAY_PORT),
+        ((INNER,), GATEWAY),
+        ((), TUNNEL),
+        ((INNER,), replace(TUNNEL, inside=False)),
+        ((INNER,), replace(TUNNEL, underlay="eth7")),
+        ((INNER, TUNNEL), replace(TUNNEL, name="px2")),
+        ((INNER,), FDB),
+        ((INNER,), FLOOD),
+        ((INNER, TUNNEL), replace(FDB, inside=False)),
+        ((INNER, TUNNEL), replace(FLOOD, vtep=IPAddress("2001:db8::12"))),
+        ((), NEIGHBOUR),
+        ((INNER,), replace(NEIGHBOUR, inside=False)),
+        ((INNER,), PROXY),
+        ((), replace(ROUTE, device="eth7")),
     ],
 )
 def test_nothing_can_stand_on_what_is_not_there_or_beside_what_it_excludes(
@@ -128,6 +178,31 @@ def test_a_bridge_takes_along_what_is_its_own_and_frees_its_ports() -> None:
     kernel = kernel_with(BRIDGE, ADDRESS, SWITCH, FORWARDING, PAIR, HAIRPIN)
     kernel.apply([Step("delete", BRIDGE)])
     assert kernel.objects == {Veth(name="pv", bridge="", mtu=1500, owner="2")}
+
+
+def test_nothing_is_inside_where_there_is_no_namespace() -> None:
+    with pytest.raises(BackendError):
+        FakeKernel(ETH0).apply([Step("add", INNER)])
+
+
+def test_a_tunnel_that_is_made_anew_has_lost_its_entries() -> None:
+    kernel = kernel_with(*APART)
+    kernel.apply([Step("add", TUNNEL)])
+    assert kernel.objects == set(APART) - {FDB, FLOOD}
+
+
+def test_an_inner_bridge_frees_its_ports_which_lose_what_they_have_as_such() -> None:
+    kernel = kernel_with(*APART)
+    kernel.apply([Step("delete", INNER)])
+    freed = {replace(GATEWAY_PORT, bridge=""), replace(TUNNEL, bridge="")}
+    assert kernel.objects == {*freed, GATEWAY, FLOOD, PROXY, ROUTE}
+
+
+@pytest.mark.parametrize("end", [GATEWAY, GATEWAY_PORT])
+def test_a_gateway_goes_with_its_port_and_what_is_on_it(end: Object) -> None:
+    kernel = kernel_with(*APART)
+    kernel.apply([Step("delete", end)])
+    assert kernel.objects == set(APART) - {GATEWAY, GATEWAY_PORT, PROXY}
 
 
 def test_a_pair_takes_its_switch_along_and_a_table_its_elements() -> None:

@@ -111,7 +111,21 @@ def _hear_host(
         return state
     if known is None or known.expired:
         heard.new.add(vni)
-    return state.put(peer)
+    return _give_way(state, peer).put(peer)
+
+
+def _give_way(state: State, peer: Peer) -> State:
+    """Take from other hosts what is this one's: an address, as after a new name, or a block."""
+    for identifier in list(state.ids("peers", str(peer.vni))):
+        rival = state.require(Peer, identifier)
+        if rival.host == peer.host:
+            continue
+        if rival.vtep == peer.vtep:
+            state = drop_host(state, rival)
+        elif set(rival.blocks) & set(peer.blocks):
+            blocks = tuple(block for block in rival.blocks if block not in peer.blocks)
+            state = state.put(replace(rival, blocks=blocks))
+    return state
 
 
 def _hear_endpoint(state: State, vni: int, identifier: str, value: Any, heard: Heard) -> State:
