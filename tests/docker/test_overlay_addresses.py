@@ -73,7 +73,7 @@ def test_an_address_of_another_host_is_refused_with_that_hosts_name(dockers: lis
 def test_the_gateway_is_the_same_on_every_host_and_no_containers(dockers: list[Docker]) -> None:
     create(dockers)
     for docker in dockers:
-        container = docker.run("c", "--network", "blue")
+        container = docker.run("web", "--network", "blue")
         endpoint = container.on("blue")
         assert (endpoint["Gateway"], endpoint["IPv6Gateway"]) == ("10.50.0.1", "fd50::1")
         assert container.address("blue") != "10.50.0.1"
