@@ -153,7 +153,7 @@ def test_a_failure_that_cannot_be_taken_back_is_made_good_by_the_next_converge(
 
 @pytest.mark.parametrize("network", [NETWORK, OVERLAY])
 def test_a_converge_that_fails_at_any_step_is_finished_by_the_next(network: Call) -> None:
-    setup = (GIVEN, network, INTERNAL, *NEIGHBOUR, ENDPOINT, JOIN, PORTS)
+    setup: Setup = (GIVEN, network, INTERNAL, *NEIGHBOUR, ENDPOINT, JOIN, PORTS)
     for number in range(1, 100):
         host = Host(*setup)
         host.kernel.flush_ruleset()
