@@ -28,7 +28,7 @@ def files(state: State, key: Key) -> dict[File, str]:
             network = state.require(Network, endpoint.network)
             owners = [network.id] if network.vni is not None else []
             text = _lines((each.ip for each in endpoint.addresses), endpoint.names)
-        case Remote() as remote:
+        case Remote() as remote if remote.id.isalnum():  # as ids are, and a file's name may be
             owners = list(state.ids("vni", str(remote.vni)))
             text = _lines(remote.addresses, remote.names)
         case _:
@@ -62,7 +62,7 @@ def is_asked(state: State, network: Network, server: IPAddress) -> bool:
         return True
     return (
         not network.internal
-        and not server.is_loopback()
+        and not (server.is_loopback() or server.is_link_local())
         and network.subnet_of(server) is None
         and any(gateway.version == server.version for gateway in own)
         and any(state.ids("asks", network.id, str(server)))

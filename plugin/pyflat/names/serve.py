@@ -102,19 +102,19 @@ class Answering:
 
     def _follow(self, before: State, touched: Set[Key]) -> None:
         state = self._engine.state
-        places: set[_Place] = set()
         for key in touched:
-            for each in (before, state):
-                places.update(_places(each, key))
-            match before.lookup(key), state.lookup(key):
-                case None, Network(vni=int()) as network:
-                    self._take_up(state, network)
-                case Network() as network, None:
-                    shutil.rmtree(self._folder / network.id, ignore_errors=True)
-                case _:
-                    self._write(hosts.files(before, key), hosts.files(state, key))
-        for place in places:
-            self._settle(place)
+            self._attempt(self._keep_files, before, state, key)
+        for place in {p for key in touched for each in (before, state) for p in _places(each, key)}:
+            self._attempt(self._settle, place)
+
+    def _keep_files(self, before: State, state: State, key: Key) -> None:
+        match before.lookup(key), state.lookup(key):
+            case None, Network(vni=int()) as network:
+                self._take_up(state, network)
+            case Network() as network, None:
+                shutil.rmtree(self._folder / network.id, ignore_errors=True)
+            case _:
+                self._write(hosts.files(before, key), hosts.files(state, key))
 
     def _take_up(self, state: State, network: Network) -> None:
         """Make a network's folder, with what is known by now."""
