@@ -17,6 +17,7 @@ from pyflat.dataplane.netlink import require
 from pyflat.dataplane.overlay_objects import Fdb, Flood, Neighbour, ProxyNeighbour, Route
 from pyflat.dataplane.plan import Step
 from pyflat.dataplane.raw import attribute, attributes, dump, message, messages
+from pyflat.dataplane.routes import PROTOCOL
 from pyflat.errors import BackendError
 
 Entry: TypeAlias = Fdb | Flood | Neighbour | ProxyNeighbour | Route
@@ -41,9 +42,6 @@ _TO, _OUT, _GATEWAY, _SOURCE = 1, 4, 5, 7
 _MAIN, _UNICAST, _EVERYWHERE, _ON_LINK, _ANY = 254, 1, 0, 253, 255
 
 _FAMILIES: dict[Literal[4, 6], int] = {4: socket.AF_INET, 6: socket.AF_INET6}
-#: Whose a route or a neighbour is (iproute2 rt_protos has those of others).
-PROTOCOL = 112
-
 #: Messages in one go: their answers must fit into the socket's buffer.
 _CROWD = 100
 _GONE = {errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL}

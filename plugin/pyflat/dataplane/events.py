@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from pyflat.dataplane import entries, links
+from pyflat.dataplane import entries, links, routes
 from pyflat.dataplane.links import name_of
 from pyflat.dataplane.netlink import is_ours, made_of
 from pyflat.dataplane.objects import Address, Bridge, Veth
@@ -75,6 +75,8 @@ class Reader:
                 case entries.DELETE_NEIGHBOUR:
                     key = entries.read_key(message, self._find_name)
                     self.events.entries.update(() if key is None else (key,))
+                case routes.NEW_ROUTE | routes.DELETE_ROUTE if routes.is_own(message):
+                    pass  # there may be thousands, and they lead nowhere but to networks of ours
                 case _:
                     self.events.routes = True
 

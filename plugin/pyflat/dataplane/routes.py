@@ -18,8 +18,12 @@ _FAMILIES: dict[_Version, int] = {4: socket.AF_INET, 6: socket.AF_INET6}
 _RESOLV_CONF = Path("/etc/resolv.conf")
 _BEHIND_RESOLVED, _RESOLVED = Path("/run/systemd/resolve/resolv.conf"), IPAddress("127.0.0.53")
 
+#: Whose a route or a neighbour is (iproute2 rt_protos has those of others).
+PROTOCOL = 112
+
 # linux/rtnetlink.h
-_RTM_GETROUTE, _RTN_UNICAST, _MAIN_TABLE = 26, 1, 254
+NEW_ROUTE, DELETE_ROUTE, _RTM_GETROUTE = 24, 25, 26
+_RTN_UNICAST, _MAIN_TABLE = 1, 254
 _DESTINATION, _DEVICE, _MULTIPATH = 1, 4, 9
 _ROUTE = struct.Struct("=BBBBBBBBI")
 _HOP = struct.Struct("=HBBi")
@@ -34,7 +38,7 @@ class Route:
 
 
 def read_routes() -> list[Route]:
-    """Read the routes of both families to other machines, but for multicast and link-local.
+    """Read the routes of others to other machines, but for multicast and link-local.
 
     Raises BackendError.
     """
@@ -44,6 +48,12 @@ def read_routes() -> list[Route]:
     except OSError as error:
         raise BackendError(f"routes: {error.strerror}") from error
     return [route for route in found if _is_elsewhere(route.destination.ip)]
+
+
+def is_own(message: bytes) -> bool:
+    """Say whether the body of a message of a kind …_ROUTE is about one of pyflat's own routes."""
+    _, _, _, _, _, protocol, _, _, _ = _ROUTE.unpack_from(message)
+    return bool(protocol == PROTOCOL)
 
 
 def name_servers(path: Path = _RESOLV_CONF) -> tuple[IPAddress, ...]:
@@ -73,7 +83,7 @@ def _routes(link: socket.socket, version: _Version) -> Iterator[Route]:
     body = _ROUTE.pack(_FAMILIES[version], 0, 0, 0, 0, 0, 0, 0, 0)
     for message in dump(link, _RTM_GETROUTE, body):
         _, length, _, _, table, _, _, kind, _ = _ROUTE.unpack_from(message)
-        if kind == _RTN_UNICAST and table == _MAIN_TABLE:
+        if kind == _RTN_UNICAST and table == _MAIN_TABLE and not is_own(message):
             parts = dict(attributes(message[_ROUTE.size :]))
             first = int.from_bytes(parts.get(_DESTINATION, b""))
             devices = frozenset(_devices(parts))
