@@ -7,7 +7,7 @@ import pytest
 from netaddr import IPAddress
 from tests.support import dockerd
 from tests.support.host import Host
-from tests.support.news import News
+from tests.support.news import News, segment
 from tests.support.records import binding, endpoint, network, publication, state_of
 
 from pyflat import naming
@@ -68,6 +68,7 @@ def test_a_pair_that_is_gone_is_drift_if_its_container_lives() -> None:
 
 VTEP = IPAddress("192.0.2.12")
 BLUE = Host(
+    News(segment(42, "172.30.0.0/24")),
     dockerd.create_network(LAN.id, "172.30.0.0/24", labels={"vni": "42"}),
     News(Peer(vni=42, host="h2", vtep=VTEP)),
     News(

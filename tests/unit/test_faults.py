@@ -9,7 +9,7 @@ from netaddr import IPAddress
 from tests.support import dockerd
 from tests.support.dockerd import Call, docker_id
 from tests.support.host import Host
-from tests.support.news import News
+from tests.support.news import News, segment
 from tests.support.stores import FailingStore
 
 from pyflat.errors import BackendError
@@ -26,6 +26,7 @@ PORTS = dockerd.program(LAN, WEB, "8080:80", "53:53/udp")
 OTHER_PORTS = dockerd.program(LAN, WEB, "8080:81", "127.0.0.1:443:443")
 OVERLAY = dockerd.create_network(LAN, "172.30.0.0/24", "fd00::/64", labels={"vni": "42"})
 LISTED = dockerd.create_network(LAN, "172.30.0.0/24", labels={"vni": "42", "peers": "192.0.2.12"})
+GIVEN = News(segment(42, "172.30.0.0/24", "fd00::/64"))
 PEER = Peer(vni=42, host="h2", vtep=IPAddress("192.0.2.12"))
 REMOTE = Remote(
     id=DB,
@@ -45,9 +46,9 @@ MAKING: Cases = {
     "an internal network": ((), INTERNAL),
     "a second network": ((NETWORK,), INTERNAL),
     "an overlay": ((), LISTED),
-    "an overlay beside a network": ((INTERNAL,), OVERLAY),
+    "an overlay of a cluster": ((GIVEN,), OVERLAY),
     "an endpoint": ((NETWORK,), ENDPOINT),
-    "an endpoint of an overlay": ((OVERLAY, News(PEER), News(REMOTE)), ENDPOINT),
+    "an endpoint of an overlay": ((GIVEN, OVERLAY, News(PEER), News(REMOTE)), ENDPOINT),
     "an endpoint that takes over an address": ((NETWORK, ENDPOINT), TWIN),
     "first ports": ((NETWORK, ENDPOINT, JOIN), PORTS),
     "ports beside others": ((NETWORK, *NEIGHBOUR, ENDPOINT, JOIN), PORTS),
@@ -56,7 +57,10 @@ MAKING: Cases = {
 REMOVING: Cases = {
     "a network": ((NETWORK, INTERNAL), dockerd.delete_network(LAN)),
     "a network in use": ((NETWORK, *NEIGHBOUR), dockerd.delete_network(LAN)),
-    "an overlay": ((OVERLAY, News(PEER), News(REMOTE)), dockerd.delete_network(LAN)),
+    "an overlay": (
+        (GIVEN, OVERLAY, News(PEER), News(REMOTE)),
+        dockerd.delete_network(LAN),
+    ),
     "an endpoint": ((NETWORK, ENDPOINT), dockerd.delete_endpoint(LAN, WEB)),
     "an endpoint with ports": (
         (NETWORK, ENDPOINT, JOIN, PORTS),
@@ -152,7 +156,7 @@ def test_a_failure_that_cannot_be_taken_back_is_made_good_by_the_next_converge(
 
 @pytest.mark.parametrize("network", [NETWORK, OVERLAY])
 def test_a_converge_that_fails_at_any_step_is_finished_by_the_next(network: Call) -> None:
-    setup = (network, INTERNAL, *NEIGHBOUR, ENDPOINT, JOIN, PORTS)
+    setup: Setup = (GIVEN, network, INTERNAL, *NEIGHBOUR, ENDPOINT, JOIN, PORTS)
     for number in range(1, 100):
         host = Host(*setup)
         host.kernel.flush_ruleset()
@@ -173,10 +177,10 @@ NEWS = (News(PEER), News(REMOTE), News(REMOTE, gone=True), News(PEER, gone=True)
 @pytest.mark.parametrize("number", range(1, 5))
 @pytest.mark.parametrize("count", range(len(NEWS)))
 def test_news_stay_known_whatever_step_fails(count: int, number: int) -> None:
-    host = Host(OVERLAY, *NEWS[:count])
+    host = Host(GIVEN, OVERLAY, *NEWS[:count])
     host.kernel.fail(number)
     host.send(NEWS[count])
-    assert host.state.tables == Host(OVERLAY, *NEWS[: count + 1]).state.tables
+    assert host.state.tables == Host(GIVEN, OVERLAY, *NEWS[: count + 1]).state.tables
     host.kernel.behave()
     host.engine.converge()
     assert host.present() == host.wanted()

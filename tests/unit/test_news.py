@@ -22,6 +22,7 @@ BLUE = replace(
     network("blue", "10.42.0.0/16", options=NetworkOptions(overlay=Overlay(vni=42))), tunnel=END
 )
 HOST = {"vtep": "192.0.2.2", "blocks": ["10.42.1.0/24"]}
+OTHER = {"vtep": "192.0.2.3", "blocks": ["10.42.2.0/24"]}
 H2, H3 = "networks/42/hosts/h2", "networks/42/hosts/h3"
 WEB, DB = "networks/42/endpoints/web", "networks/42/endpoints/db"
 
@@ -46,7 +47,7 @@ def known(state: State) -> dict[str, str]:
     return {remote.id: remote.host for remote in state.all(Remote)}
 
 
-FIRST, _ = heard(state_of(BLUE), {H2: HOST, H3: HOST, WEB: value()})
+FIRST, _ = heard(state_of(BLUE), {H2: HOST, H3: OTHER, WEB: value()})
 
 
 def test_hosts_and_endpoints_become_records_in_whatever_order_they_are_told() -> None:
@@ -96,7 +97,7 @@ def test_of_two_endpoints_of_an_address_the_younger_is_true_whoever_is_heard_fir
     order: list[str], web: int, db: int, winner: str
 ) -> None:
     told = {WEB: value(generation=web), DB: value(generation=db, host="h3")}
-    state, _ = heard(state_of(BLUE), {H2: HOST, H3: HOST})
+    state, _ = heard(state_of(BLUE), {H2: HOST, H3: OTHER})
     winners: dict[str, int] = {}
     for key in order:
         state, news = heard(state, {key: told[key]})
@@ -162,15 +163,15 @@ def settled(state: State, found: dict[str, Any], now: float, *vnis: int) -> Stat
 
 
 def test_a_full_reading_drops_what_hosts_have_withdrawn_and_not_what_the_store_has_lost() -> None:
-    assert known(settled(FIRST, {H2: HOST, H3: HOST}, 1.0)) == {}
-    assert known(settled(FIRST, {H3: HOST}, 1.0)) == {"web": "h2"}
+    assert known(settled(FIRST, {H2: HOST, H3: OTHER}, 1.0)) == {}
+    assert known(settled(FIRST, {H3: OTHER}, 1.0)) == {"web": "h2"}
     assert known(settled(FIRST, {}, 1.0)) == {"web": "h2"}
 
 
 def test_only_a_full_reading_gives_a_missing_host_its_time_anew() -> None:
-    missing = settled(FIRST, {H3: HOST}, 100.0)
-    assert settled(missing, {H3: HOST}, 150.0, 42) == missing
-    later = settled(missing, {H3: HOST}, 150.0)
+    missing = settled(FIRST, {H3: OTHER}, 100.0)
+    assert settled(missing, {H3: OTHER}, 150.0, 42) == missing
+    later = settled(missing, {H3: OTHER}, 150.0)
     assert [peer.expired for peer in later.all(Peer) if peer.host == "h2"] == [150.0]
 
 
