@@ -1,12 +1,14 @@
 """Hosts with an overlay in common, and who reaches whom there."""
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import permutations, product
 from typing import Any
 
 from tests.docker.client import Container, Docker
+from tests.docker.outage import Loss, pinging
 from tests.docker.reach import Answer, pings
 from tests.docker.starting import bare_lab, start
 from tests.docker.ways import Way, astray
@@ -106,3 +108,15 @@ class Overlay:
         parts = ("--ip-range", f"10.42.{number}.0/24", "--ip-range", f"fd42::{number}:0/112")
         docker.network("blue", *self.options, *parts)
         docker.web(name, "--network", "blue", "-p", f"{PORT}:80", *self.run)
+
+
+def lost(blue: Overlay, event: Callable[[], None]) -> list[Loss]:
+    """What is lost of a flow from each host to the next while something happens."""
+    with ExitStack() as stack:
+        pairs = zip(blue.webs, (*blue.webs[1:], blue.webs[0]), strict=True)
+        flows = [stack.enter_context(pinging(one, blue.address(two, 4))) for one, two in pairs]
+        # Into the middle of them.
+        time.sleep(0.3)
+        event()
+        time.sleep(0.5)
+    return [flow.loss for flow in flows]

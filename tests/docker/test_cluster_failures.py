@@ -1,14 +1,13 @@
 """What goes on in an overlay of a cluster while etcd, the way to it, or a host is away."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from tests.docker.client import Docker
 from tests.docker.crash import kill_pyflat, start_pyflat
-from tests.docker.outage import Loss, pinging
-from tests.docker.overlays import Overlay, amiss, lab_of_three
+from tests.docker.overlays import Overlay, amiss, lab_of_three, lost
 from tests.docker.reach import pings
 
 from dockerlab import Lab, parallel, power
@@ -53,17 +52,6 @@ def cut_off(host: Host) -> Iterator[None]:
         yield
     finally:
         host.run("ip", "route", "delete", "blackhole", f"{OUTSIDE[0]}/32", check=True)
-
-
-def lost(blue: Overlay, event: Callable[[], None]) -> list[Loss]:
-    """What is lost of a flow from each host to the next while something happens."""
-    with ExitStack() as stack:
-        pairs = zip(blue.webs, (*blue.webs[1:], blue.webs[0]), strict=True)
-        flows = [stack.enter_context(pinging(one, blue.address(two, 4))) for one, two in pairs]
-        time.sleep(0.3)
-        event()
-        time.sleep(0.5)
-    return [flow.loss for flow in flows]
 
 
 def assert_lives(blue: Overlay, docker: Docker) -> None:

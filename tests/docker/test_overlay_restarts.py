@@ -1,16 +1,13 @@
 """What goes on in an overlay while a host's daemons end, and when a host comes back."""
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
 from tests.docker.client import Docker
 from tests.docker.crash import identities, kill_pyflat, kinds, start_pyflat
-from tests.docker.outage import Loss, pinging
-from tests.docker.overlays import PORT, Overlay, amiss, lab_of_three, over
+from tests.docker.overlays import PORT, Overlay, amiss, lab_of_three, lost, over
 from tests.docker.reach import server_of
 from tests.docker.traces import difference, traces
 from tests.docker.ways import astray
@@ -53,23 +50,11 @@ def blue(dockers: list[Docker], trio: Lab) -> Overlay:
     return Overlay(dockers, *over(trio), run=ALWAYS)
 
 
-def _lost(blue: Overlay, event: Callable[[], None]) -> list[Loss]:
-    """What is lost of a flow from each host to the next while something happens."""
-    with ExitStack() as stack:
-        pairs = zip(blue.webs, (*blue.webs[1:], blue.webs[0]), strict=True)
-        flows = [stack.enter_context(pinging(one, blue.address(two, 4))) for one, two in pairs]
-        # Into the middle of them.
-        time.sleep(0.3)
-        event()
-        time.sleep(0.5)
-    return [flow.loss for flow in flows]
-
-
-def test_pyflat_may_end_and_begin_again_without_a_packet_lost(blue: Overlay, trio: Lab) -> None:
+def test_pyflat_may_end_and_begin_again_without_a_packetlost(blue: Overlay, trio: Lab) -> None:
     before = [traces(host) for host in trio.hosts]
-    for loss in _lost(blue, lambda: parallel.each(kill_pyflat, trio.hosts)):
+    for loss in lost(blue, lambda: parallel.each(kill_pyflat, trio.hosts)):
         assert loss.lost == 0
-    for loss in _lost(blue, lambda: parallel.each(start_pyflat, trio.hosts)):
+    for loss in lost(blue, lambda: parallel.each(start_pyflat, trio.hosts)):
         assert loss.lost == 0
     for host, seen in zip(trio.hosts, before, strict=True):
         assert difference(seen, traces(host)) == []
@@ -81,7 +66,7 @@ def test_dockerd_may_end_and_begin_again(blue: Overlay, trio: Lab) -> None:
         host.dockerd.kill()
         host.dockerd.start()
 
-    for loss in _lost(blue, lambda: parallel.each(restart, trio.hosts)):
+    for loss in lost(blue, lambda: parallel.each(restart, trio.hosts)):
         assert loss.lost <= REWRITING
     assert blue.wrong() == {}
     assert amiss(trio) == {}

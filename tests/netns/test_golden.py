@@ -11,6 +11,7 @@ from netaddr import IPAddress, IPNetwork
 from tests.support import witness
 from tests.support.machine import Machine
 from tests.support.namespaces import add_way_out
+from tests.support.news import segment
 from tests.support.rulesets import Case, written
 from tests.support.underlay import overlay_host
 
@@ -128,15 +129,9 @@ def test_an_overlay_in_the_hosts_namespace_is_these_elements(
 
 def fill(machine: Machine, *cases: Case) -> None:
     for case in cases:
+        machine.hear(segment(NEAR.vni, *case.pools))
         machine.send(*case.calls())
-        hear(machine, *case.peers)
-
-
-def hear(machine: Machine, *peers: Peer) -> None:
-    state = machine.engine.state
-    for peer in peers:
-        state = state.put(peer)
-    machine.engine.learn(lambda _: (state, None))
+        machine.hear(*case.peers)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -45,7 +45,7 @@ def create(machine: Machine, container: str, **labels: str) -> None:
     labels = {"vni": str(VNI)} | labels
     pools = ("172.30.0.0/24", "fd00::/64")
     if "peers" not in labels:
-        machine.engine.learn(lambda state: (state.put(segment(VNI, *pools)), None))
+        machine.hear(segment(VNI, *pools))
     machine.send(
         dockerd.create_network(BLUE, *pools, labels=labels),
         dockerd.create_endpoint(BLUE, WEB, f"{V4}/24", f"{V6}/64", mac=MAC),
@@ -119,7 +119,7 @@ def test_what_is_of_the_gateway_never_leaves_by_the_tunnel(
     machine: Machine, container: str, other: str, labels: dict[str, str]
 ) -> None:
     create(machine, container, **labels)
-    machine.engine.learn(lambda s: (s.put(Peer(vni=VNI, host="h2", vtep=IPAddress(PEER[4]))), None))
+    machine.hear(Peer(vni=VNI, host="h2", vtep=IPAddress(PEER[4])))
     last = arp(MAC, V4, FAR)
     with within(other):
         tunnel = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -165,7 +165,7 @@ def test_containers_that_are_kept_apart_do_not_meet_by_their_gateways(
     create(machine, container, direct="true", **{ICC: icc})
     blocks = (IPNetwork(f"{FAR}/29").cidr,)
     peer = Peer(vni=VNI, host="h2", vtep=IPAddress(PEER[4]), blocks=blocks)
-    machine.engine.learn(lambda state: (state.put(peer), None))
+    machine.hear(peer)
     inside(container, "ip", "route", "add", FAR, "via", GATEWAY)
     inside(container, "ip", "route", "add", "default", "via", GATEWAY)
     marks = {FAR: b"to a container", PEER[4]: b"to a host"}
@@ -191,8 +191,5 @@ def test_ten_thousand_endpoints_are_heard_of_at_once(machine: Machine, container
         )
         for number in range(10_000)
     ]
-    state = machine.engine.state
-    for remote in remotes:
-        state = state.put(remote)
-    machine.engine.learn(lambda _: (state, None))
+    machine.hear(*remotes)
     assert machine.pending() == []

@@ -10,6 +10,7 @@ from tests.support import dockerd
 from tests.support.dockerd import docker_id
 from tests.support.inhabited import inside, settle
 from tests.support.machine import Machine
+from tests.support.news import segment
 from tests.support.underlay import PEER, add_address, add_segment, overlay_host
 from tests.support.witness import eventually, run
 
@@ -26,6 +27,7 @@ VNI = 42
 BLUE, WEB = docker_id("blue"), docker_id("web")
 BRIDGE, HOST_END = f"pf-{BLUE[:12]}", f"pv-{WEB[:12]}"
 INNER, GATEWAY_PORT, TUNNEL = overlay_links(BLUE)
+POOLS = ("172.30.0.0/24", "fd00::/64")
 OWN, OWN6 = "172.30.0.2/24", "fd00::2/64"
 REMOTE = Remote(
     id=docker_id("db"),
@@ -76,13 +78,13 @@ def watch(machine: Machine) -> Iterator[Machine]:
 
 
 def fill(machine: Machine, container: str) -> None:
+    machine.hear(segment(VNI, *POOLS))
     machine.send(
-        dockerd.create_network(BLUE, "172.30.0.0/24", "fd00::/64", labels={"vni": str(VNI)}),
+        dockerd.create_network(BLUE, *POOLS, labels={"vni": str(VNI)}),
         *dockerd.run(BLUE, WEB, OWN, v6=OWN6),
     )
     settle(container, WEB, OWN, OWN6)
-    peer = Peer(vni=VNI, host="h2", vtep=REMOTE.vtep)
-    machine.engine.learn(lambda state: (state.put(peer).put(REMOTE), None))
+    machine.hear(Peer(vni=VNI, host="h2", vtep=REMOTE.vtep), REMOTE)
     assert machine.pending() == []
 
 

@@ -11,6 +11,7 @@ from pyflat.dataplane.desired import desired_all
 from pyflat.dataplane.linux import LinuxKernel
 from pyflat.dataplane.plan import Step, plan
 from pyflat.engine import Engine
+from pyflat.peers import Peer, Remote, Segment
 from pyflat.store.memory import MemoryStore
 
 MARK = 0x20000000
@@ -43,6 +44,13 @@ class Machine:
         for call in calls:
             answer = send(self.engine, call)
         return answer
+
+    def hear(self, *records: Peer | Remote | Segment) -> None:
+        """Take up what a cluster tells."""
+        state = self.engine.state
+        for record in records:
+            state = state.put(record)
+        self.engine.learn(lambda _: (state, None))
 
     def pending(self) -> list[Step]:
         """Give the steps that a converge would take."""

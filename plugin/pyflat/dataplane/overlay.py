@@ -147,7 +147,7 @@ def _routed(network: Network, end: Tunnel, block: IPNetwork, vtep: IPAddress) ->
         return
     yield Route(destination=block, device=end.device, via=vtep, source=end.address)
     yield _element(f"remote{block.version}", f"ipv{block.version}", listed(block))
-    if network.is_direct and network.options.icc:
+    if network.is_direct:
         yield _element(f"onward{block.version}", network.bridge, listed(block))
         yield _neighbouring(network, end, block)
         for subnet in network.subnets:
