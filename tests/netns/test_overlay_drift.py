@@ -171,6 +171,23 @@ def test_a_namespace_that_was_taken_from_its_path_hangs_there_again(
     assert healed(watched_apart, container)
 
 
+def test_a_namespace_whose_path_is_anothers_is_told_of_once_with_what_helps(
+    apart: Machine, container: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = apart.namespace
+    assert path is not None
+    run("ip", "netns", "delete", path.name)
+    run("ip", "netns", "add", path.name)
+    for _ in range(2):
+        apart.engine.repair()
+    assert caplog.text.count("was taken from its path") == 1
+    assert not apart.kernel.has_untold_drift()
+    run("ip", "netns", "delete", path.name)
+    run(*caplog.messages[-1].partition("and: ")[2].split())
+    apart.restart()
+    assert healed(apart, container)
+
+
 def test_a_namespace_that_is_gone_at_a_start_is_made_anew(apart: Machine) -> None:
     path = apart.namespace
     assert path is not None
