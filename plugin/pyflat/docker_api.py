@@ -5,6 +5,7 @@ answered.
 """
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,9 @@ from pyflat.errors import BackendError
 
 _DEFAULT = "unix:///run/docker.sock"
 _PIDFILE = Path("/run/docker.pid")
+
+#: Seconds that one request for events is open: dockerd waits up to five for it when it ends.
+_WINDOW = 1.0
 
 
 def started() -> float:
@@ -53,14 +57,21 @@ class Feed:
     """
 
     def __init__(self, filters: Mapping[str, Sequence[str]]) -> None:
+        self._filters = filters
+        self._since = time.time()
         with _asking() as docker:
             self._client = _client(docker)
-            self._events = self._client.events(decode=True, filters=filters)
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Give each event; ends when Docker does."""
-        with _asking():
-            yield from self._events
+        since = self._since
+        while since <= time.time():
+            until = time.time() + _WINDOW
+            with _asking():
+                yield from self._client.events(
+                    since=since, until=until, filters=self._filters, decode=True
+                )
+            since = until  # later than now if Docker has ended
 
     def running(self) -> list[dict[str, Any]]:
         """See ``running_containers``."""

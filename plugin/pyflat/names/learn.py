@@ -23,7 +23,8 @@ RETRY = 1.0
 #: Seconds that Docker may take to come before its absence is told of.
 PATIENCE = 60.0
 
-_EVENTS = {"type": ["container", "network"], "event": ["rename", "connect"]}
+#: A container that is being started is in no list yet, and up to Engine 27 connected already.
+_EVENTS = {"type": ["container", "network"], "event": ["start", "rename", "connect"]}
 
 Facts = Mapping[str, Any]
 
