@@ -4,6 +4,8 @@ import pytest
 from tests.docker.client import Docker
 from tests.docker.traces import assert_same, traces
 
+pytestmark = pytest.mark.engine("28.5")
+
 MTU = "com.docker.network.driver.mtu"
 PEERS = "peers=192.0.2.11,192.0.2.12"
 PEERS6 = "peers=2001:db8:1::11,2001:db8:1::12"
