@@ -50,10 +50,15 @@ def moment(host: Guest, what: str, unit: str) -> int:
     return int(host.run("systemctl", "show", "--value", f"--property={what}Monotonic", unit))
 
 
+def users(host: Guest, program: str) -> list[str]:
+    """Give the users of all processes of a program."""
+    lines = host.run("ps", "-eo", "user=,args=").splitlines()
+    return [line.split()[0] for line in lines if program in line]
+
+
 def relays(host: Guest) -> list[str]:
     """Give the users of all relays."""
-    lines = host.run("ps", "-eo", "user=,args=").splitlines()
-    return [line.split()[0] for line in lines if "systemd-socket-proxyd" in line]
+    return users(host, "systemd-socket-proxyd")
 
 
 @pytest.mark.parametrize("end", [Guest.power_off, Guest.cut_power])
@@ -96,6 +101,23 @@ def test_the_confined_service_does_all_that_it_is_for(host: Guest) -> None:
     assert relays(host) == ["nobody"] * 2
     host.run("docker", "rm", "-f", "other")
     assert relays(host) == ["nobody"]
+
+
+def test_the_confined_service_answers_for_the_names_of_an_overlay(host: Guest) -> None:
+    for words in (
+        *("link add eth0 type veth peer eth1", "link set eth0 up", "link set eth1 up"),
+        "address add 192.0.2.1/24 dev eth0",
+    ):
+        host.run("ip", *words.split())
+    host.run("docker", "network", "create", "-d", "pyflat", "-o", "vni=42", "-o", "peers=192.0.2.2",
+             "--subnet=10.42.0.0/16", "blue")  # fmt: skip
+    host.run("docker", "run", "-d", "--name=far", "--network=blue", "busybox", "sleep", "1d")
+    ask = ("docker", "exec", "far", "nslookup", "-type=a", "far", "10.42.0.1")
+    assert eventually(lambda: "Address: 10.42.0.2" in host.run(*ask, check=False))
+    assert set(users(host, "dnsmasq")) == {"nobody"}
+    host.run("docker", "rm", "-f", "far")
+    assert eventually(lambda: users(host, "dnsmasq") == [])
+    host.run("docker", "network", "rm", "blue")
 
 
 @pytest.mark.parametrize("command", ["reload", "restart"])

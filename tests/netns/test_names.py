@@ -76,11 +76,13 @@ def name_server(place: str, address: str) -> Iterator[None]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder that everybody may read, as those of /run."""
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder that everybody may read, as those of /run; what the service makes nobody may."""
     for each in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         each.chmod(0o755)
-    return tmp_path / "run" / "names"
+    before = os.umask(0o077)
+    yield tmp_path / "run" / "names"
+    os.umask(before)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from zlib import crc32
 
 from tests.support.witness import eventually
 
@@ -23,6 +24,7 @@ _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _INSIDE = (
     *("systemd-sysv", "dbus", "docker.io", "python3"),
     *("iproute2", "iptables", "nftables", "libnftables1", "procps", "curl"),
+    "dnsmasq-base",
 )
 _PYTHON = "3.11"  # bookworm's
 _SCRIPT = """#!/usr/bin/python3
@@ -116,7 +118,8 @@ class Guest:
 def guest(folder: Path) -> Iterator[Guest]:
     """Have a machine with this checkout's pyflat in /opt; made in a folder, off."""
     packages.ensure(_NEEDED)
-    base = store.folder("guest", _bootstrap) / "root"
+    # One with other packages is another one.
+    base = store.folder(f"guest-{crc32(repr(_INSIDE).encode()):08x}", _bootstrap) / "root"
     machine = Guest(folder)
     for name in ("root", "docker", "upper", "work"):
         (folder / name).mkdir()

@@ -1,6 +1,7 @@
 """Has a dnsmasq answer wherever containers of an overlay ask for names."""
 
 import logging
+import os
 import shutil
 import threading
 import time
@@ -131,9 +132,10 @@ class Answering:
             self._folder.joinpath(*file).unlink(missing_ok=True)
         for file, text in new.items():
             if text != old.get(file):
-                path = self._folder.joinpath(*file)
-                path.write_text(text)
-                path.chmod(0o644)
+                with self._folder.joinpath(*file).open("w") as lines:
+                    # Before its end: that is when dnsmasq reads it, and never again.
+                    os.fchmod(lines.fileno(), 0o644)
+                    lines.write(text)
 
     def _look_after(self) -> None:
         ended = [place for place, process in self._running.items() if not process.is_alive]
