@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.docker.client import Docker
+from tests.docker.client import WEB, Container, Docker
 from tests.docker.crash import kill_pyflat, start_pyflat
 from tests.docker.overlays import Overlay, amiss, lab_of_three, lost
 from tests.docker.reach import pings
@@ -55,8 +55,14 @@ def cut_off(host: Host) -> Iterator[None]:
 
 
 def assert_lives(blue: Overlay, docker: Docker) -> None:
-    """Show that a container that is started now is reached from every host at once."""
-    web = docker.web("fresh", "--network", "blue")
+    """Show that a container that is started now is reached from every host at once.
+
+    An address has to be claimed for it; until its host is known to etcd again, that is refused.
+    """
+    words = docker.words("fresh", *docker.web_options("fresh"), "--network", "blue", command=WEB)
+    docker("create", *words[2:])
+    assert wait_until(lambda: docker.host.run("docker", "start", "fresh").returncode == 0, 10)
+    web = Container(docker, "fresh")
     address = web.address("blue")
     others = [other for other in blue.webs if other.docker is not docker]
     assert wait_until(lambda: all(pings(other, address) for other in others), 5)

@@ -55,7 +55,7 @@ class Home:
     def __init__(self) -> None:
         self.fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         # A socket stays in the namespace that it was made in, whoever uses it.
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 
     def name_of(self, index: int) -> str:
         """Give the name of an interface there; "" if there is none."""
