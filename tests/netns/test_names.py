@@ -2,15 +2,15 @@
 
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from netaddr import IPAddress
 from tests.support import dockerd, witness
+from tests.support.asking import ask, dig, name_server, queries, status
 from tests.support.dockerd import docker_id
 from tests.support.inhabited import inside, settle
 from tests.support.machine import Machine
@@ -60,21 +60,6 @@ def outside(namespace: None) -> Iterator[str]:
         yield outside
 
 
-@contextmanager
-def name_server(place: str, address: str) -> Iterator[None]:
-    words = ("--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root")
-    names = ("--no-resolv", "--no-hosts", f"--host-record=whoami.example,{address}")
-    log = ("--log-queries", f"--log-facility=/tmp/{place}-{address}")
-    own = (f"--listen-address={address}", "--bind-interfaces", *names, *log)
-    server = subprocess.Popen(("ip", "netns", "exec", place, str(dnsmasq.PROGRAM), *words, *own))
-    try:
-        yield
-    finally:
-        server.kill()
-        server.wait()
-        Path(f"/tmp/{place}-{address}").unlink()
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A folder that everybody may read, as those of /run; what the service makes nobody may."""
@@ -100,7 +85,14 @@ def web(answering: Answering, machine: Machine, container: str) -> str:
     start_web(machine, container)
     put(machine, remote("db", "10.42.0.3", "fd42::3"), remote("one", "10.42.0.4", names=["svc"]))
     put(machine, remote("two", "10.42.0.5", names=["svc"]))
-    assert witness.eventually(lambda: served(machine) == {*SERVERS, *GATEWAYS})
+    services = {"10.42.0.4", "10.42.0.5"}
+    assert witness.eventually(
+        lambda: (
+            served(machine) == {*SERVERS, *GATEWAYS}
+            and all(ask(container, server, "svc") == services for server in served(machine))
+        ),
+        10,
+    )
     return container
 
 
@@ -148,32 +140,13 @@ def served(machine: Machine) -> set[str]:
 
 def processes() -> list[int]:
     """The process ids of the programs that answer, all of them children of this process."""
-    children = Path("/proc/self/task").glob("*/children")
-    found = (int(word) for each in children for word in each.read_text().split())
-    return [pid for pid in found if b"--hostsdir" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-
-
-def dig(place: str | None, server: str, *words: str) -> str:
-    """What dig says, in a namespace or here; it waits for a second."""
-    command = ("dig", "+tries=1", "+time=1", "+noall", "+answer", "+comments", f"@{server}", *words)
-    if place is None:
-        return witness.run(*command, check=False)
-    return inside(place, *command, check=False)
-
-
-def ask(place: str, server: str, *words: str) -> set[str]:
-    """The addresses or names that a server gives."""
-    return set(dig(place, server, *words, "+short", "+nocomments").split())
-
-
-def status(place: str, server: str, name: str, *words: str) -> str:
-    return dig(place, server, name, *words).partition("status: ")[2].partition(",")[0]
+    listed = witness.run("ps", "-ww", "-o", "pid=,args=", "--ppid", str(os.getpid()), check=False)
+    return [int(line.split()[0]) for line in listed.splitlines() if "--hostsdir" in line]
 
 
 def asked(outside: str, name: str) -> list[str]:
     """The servers outside that were asked for a name."""
-    logs = [(server, Path(f"/tmp/{outside}-{server}").read_text()) for server in SERVERS]
-    return [server for server, log in logs if f" {name} from" in log]
+    return [server for server in SERVERS if f" {name} from" in queries(outside, server)]
 
 
 @pytest.mark.parametrize("protocol", ["+notcp", "+tcp"])
@@ -263,6 +236,7 @@ def test_who_answers_has_no_rights(web: str) -> None:
 
 def test_one_that_is_killed_is_started_again(web: str) -> None:
     former = processes()
+    assert len(former) == len((*SERVERS, *GATEWAYS))
     for pid in former:
         os.kill(pid, signal.SIGKILL)
     servers = (*SERVERS, *GATEWAYS)
@@ -271,6 +245,7 @@ def test_one_that_is_killed_is_started_again(web: str) -> None:
 
 
 def test_without_pyflat_questions_go_where_they_were_sent(web: str, answering: Answering) -> None:
+    assert processes() != []
     answering.end()
     assert processes() == []
     assert ask(web, "192.0.2.3", "whoami.example") == {"192.0.2.3"}
@@ -291,7 +266,7 @@ def test_what_a_killed_one_has_left_is_taken_up_where_it_was(
     answering.start()
     assert witness.eventually(lambda: served(machine) == {*SERVERS, *GATEWAYS})
     assert left[0] in resolvers(machine)
-    assert ask(container, "192.0.2.1", "db") == {"10.42.0.3"}
+    assert witness.eventually(lambda: ask(container, "192.0.2.1", "db") == {"10.42.0.3"})
     answering.end()
 
 
@@ -314,6 +289,7 @@ def test_without_the_program_the_servers_are_asked_and_the_log_says_so_once(
 
 
 def test_the_last_container_takes_them_along(web: str, machine: Machine, folder: Path) -> None:
+    assert processes() != []
     machine.send(*dockerd.stop(BLUE, WEB))
     assert witness.eventually(lambda: processes() == [] and resolvers(machine) == [])
     machine.send(dockerd.delete_network(BLUE))
