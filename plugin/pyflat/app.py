@@ -22,7 +22,7 @@ from pyflat.folder import alone, identity, last_alive, lock_for_worker
 from pyflat.model import Network
 from pyflat.names.learn import Learning
 from pyflat.names.serve import Answering
-from pyflat.overlay.access import Access, Addresses, read_access
+from pyflat.overlay.access import Access, Addresses, check_host, read_access
 from pyflat.overlay.probe import Probe
 from pyflat.overlay.roster import Rosters
 from pyflat.rebuild import rebuild
@@ -111,6 +111,7 @@ def _access(settings: Settings) -> Access | None:
     """Read where the cluster is, if there is to be one. Raises StartupError."""
     if not settings.cluster:
         return None
+    check_host(settings.host)
     return read_access(
         settings.cluster,
         ca=settings.cluster_ca,

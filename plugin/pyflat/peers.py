@@ -58,14 +58,16 @@ class Tunnel:
 class Peer:
     """Another host that has an overlay; ``blocks`` are the parts of its subnets it gives out.
 
-    ``expired`` is the Unix time at which its lease was seen to be over, 0 while it is alive.
+    ``vtep`` is None if the cluster tells the names of its containers only: where its tunnel ends
+    is then said by another record, or by the overlay's group. ``expired`` is the Unix time at
+    which its lease was seen to be over, 0 while it is alive.
     """
 
     kind: ClassVar[str] = "peer"
 
     vni: int
     host: str
-    vtep: IPAddress
+    vtep: IPAddress | None
     blocks: tuple[IPNetwork, ...] = ()
     expired: float = 0.0
 
@@ -84,7 +86,8 @@ class Peer:
 class Remote:
     """An endpoint on another host; its ``id`` is the endpoint's, ``addresses`` are plain.
 
-    Of two records with the same address the one of the higher ``generation`` is true.
+    ``vtep`` is that of its host's ``Peer``. Of two records with the same address the one of the
+    higher ``generation`` is true.
     """
 
     kind: ClassVar[str] = "remote"
@@ -92,7 +95,7 @@ class Remote:
     id: str
     vni: int
     host: str
-    vtep: IPAddress
+    vtep: IPAddress | None
     mac: str
     addresses: tuple[IPAddress, ...] = ()
     names: tuple[str, ...] = ()

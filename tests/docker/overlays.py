@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import permutations, product
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.docker.ways import Way, astray
 
 from dockerlab import Lab, parallel
 from dockerlab.host import Host
+from dockerlab.processes import wait_until
 
 SUBNET, SUBNET6 = "10.42.0.0/16", "fd42::/64"
 GATEWAY = {4: "10.42.0.1", 6: "fd42::1"}
@@ -22,6 +24,14 @@ _GATEWAYS = ("--gateway", GATEWAY[4], "--gateway", GATEWAY[6])
 DUAL = ("--subnet", SUBNET, "--ipv6", "--subnet", SUBNET6, *_GATEWAYS)
 VNI = 42
 PORT = 81
+_ASK = r"printf 'GET /cgi-bin/who HTTP/1.0\r\n\r\n'"
+#: The settings of hosts that tell each other by the lab's etcd, by the underlay's family.
+CLUSTER = {
+    4: {"PYFLAT_CLUSTER": "etcd://192.0.2.200:2379"},
+    6: {"PYFLAT_CLUSTER": "etcd://[2001:db8:1::200]:2379"},
+}
+#: Has a container ask the overlay's gateway for names, with any engine.
+ASKING = ("--dns", GATEWAY[4])
 
 
 @contextmanager
@@ -102,12 +112,26 @@ class Overlay:
             answered = pool.map(lambda way: pings(way.place, way.address), ways)
             return [way.name for way, heard in zip(ways, answered, strict=True) if not heard]
 
+    def nameless(self) -> list[str]:
+        """The ways on which another server is not found by its name, pinged and asked."""
+        pairs = list(permutations(self.webs, 2))
+        with ThreadPoolExecutor(len(pairs)) as pool:
+            found = pool.map(lambda pair: wait_until(partial(_finds, *pair), 5), pairs)
+            missed = (pair for pair, leads in zip(pairs, found, strict=True) if not leads)
+            return [f"{one.name} to {other.name}" for one, other in missed]
+
     def _make(self, docker: Docker) -> None:
         name = docker.host.name
         number = name.removeprefix("h")
         parts = ("--ip-range", f"10.42.{number}.0/24", "--ip-range", f"fd42::{number}:0/112")
         docker.network("blue", *self.options, *parts)
         docker.web(name, "--network", "blue", "-p", f"{PORT}:80", *self.run)
+
+
+def _finds(one: Container, other: Container) -> bool:
+    # Busybox's own wget breaks down with names.
+    asked = one.exec("sh", "-c", f"{_ASK} | nc -w3 {other.name} 80").stdout
+    return f"\n{other.name} " in asked and one.pings_name(other.name)
 
 
 def lost(blue: Overlay, event: Callable[[], None]) -> list[Loss]:

@@ -7,7 +7,7 @@ from itertools import permutations, product
 import pytest
 from tests.docker.capture import captured, sent
 from tests.docker.client import Container, Docker
-from tests.docker.overlays import Overlay, amiss, lab_of_three, own_address
+from tests.docker.overlays import ASKING, CLUSTER, Overlay, amiss, lab_of_three, own_address
 from tests.docker.reach import Answer, answering, ask
 from tests.docker.stream import SIZE, exchanged
 from tests.docker.ways import astray
@@ -32,19 +32,19 @@ def version(request: pytest.FixtureRequest) -> int:
 @pytest.fixture(scope="module")
 def trio(engine: str, version: int) -> Iterator[Lab]:
     """h1 and h2 are in one segment, h3 is further away."""
-    etcd = {4: "etcd://192.0.2.200:2379", 6: "etcd://[2001:db8:1::200]:2379"}[version]
-    with lab_of_three(engine, outer="h2", far=1, pyflat_env={"PYFLAT_CLUSTER": etcd}) as lab:
+    with lab_of_three(engine, outer="h2", far=1, pyflat_env=CLUSTER[version]) as lab:
         yield lab
 
 
 @pytest.fixture(params=[(), DIRECT], ids=["tunnel", "direct"])
 def blue(dockers: list[Docker], request: pytest.FixtureRequest) -> Overlay:
-    return Overlay(dockers, *request.param)
+    return Overlay(dockers, *request.param, run=ASKING)
 
 
 def test_every_pair_of_containers_talks(blue: Overlay, trio: Lab) -> None:
     assert blue.silent() == []
     assert blue.wrong() == {}
+    assert blue.nameless() == []
     assert amiss(trio) == {}
 
 

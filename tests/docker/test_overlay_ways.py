@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Iterator
 from itertools import permutations, product
 from pathlib import Path
 
@@ -10,7 +11,16 @@ from tests.docker.capture import captured, sent
 from tests.docker.client import Container, Docker
 from tests.docker.labels import label
 from tests.docker.links import link
-from tests.docker.overlays import VNI, Overlay, amiss, over, own_address
+from tests.docker.overlays import (
+    ASKING,
+    CLUSTER,
+    VNI,
+    Overlay,
+    amiss,
+    lab_of_three,
+    over,
+    own_address,
+)
 from tests.docker.stream import SIZE, exchanged
 
 from dockerlab import Lab
@@ -24,6 +34,13 @@ GROUPS = {4: "239.1.1.42", 6: "ff05::42"}
 ROOM = {4: 1450, 6: 1430}
 
 
+@pytest.fixture(scope="module")
+def trio(engine: str) -> Iterator[Lab]:
+    """Hosts that tell each other nothing but names."""
+    with lab_of_three(engine, pyflat_env=CLUSTER[4]) as lab:
+        yield lab
+
+
 @pytest.mark.parametrize(
     ("way", "version", "port"),
     [("peers", 4, 4789), ("peers", 6, 8472), ("group", 4, 8472), ("group", 6, 4789)],
@@ -35,10 +52,13 @@ def test_every_pair_of_containers_talks(
     found = over(trio, version)
     if way == "group":
         found = ("-o", f"group={GROUPS[version]}", "-o", "underlay=eth0")
-    blue = Overlay(dockers, *found, *(() if port == 4789 else ("-o", f"dstport={port}")))
+    blue = Overlay(
+        dockers, *found, *(() if port == 4789 else ("-o", f"dstport={port}")), run=ASKING
+    )
     with captured(trio.switch, "br0", "udp", "dst", "port", str(port)) as capture:
         assert blue.silent() == []
         assert blue.wrong() == {}
+        assert blue.nameless() == []
     assert amiss(trio) == {}
     assert [Inside(host).exists() for host in trio.hosts] == [True, True, False]
     own = [own_address(host, version) for host in trio.hosts]

@@ -42,7 +42,8 @@ def unharmed(plugin: Serving) -> Iterator[None]:
     yield
     assert plugin.worker == worker
     assert answered_at_once(plugin)
-    assert witness.eventually(lambda: open_files(worker) == files), open_files(worker)
+    # Fewer, if a connection of before was not closed yet when they were counted.
+    assert witness.eventually(lambda: open_files(worker) <= files), open_files(worker)
     assert threads_of(worker) < THREADS + 20
     assert picture(plugin) == before
     assert "Traceback" not in plugin.log.read_text()

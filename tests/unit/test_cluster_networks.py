@@ -180,9 +180,11 @@ def test_an_address_that_is_in_use_on_another_host_is_refused_with_its_name(
 
 def test_a_network_that_the_cluster_does_not_know_needs_nothing_of_it() -> None:
     options = NetworkOptions(overlay=Overlay(vni=42, peers=(IPAddress("192.0.2.12"),)))
+    named = replace(remote("10.42.0.9"), vtep=None)
     for alone in (NetworkOptions(), options):
         lan = network("blue", "10.42.0.0/16", options=alone)
-        assert any(connect(state_of(lan), "10.42.0.9/16", within=lan, leased=False).touched)
+        state = state_of(lan, named)
+        assert any(connect(state, "10.42.0.9/16", within=lan, leased=False).touched)
 
 
 def test_the_claims_of_a_removed_network_stay_until_they_are_given_back() -> None:

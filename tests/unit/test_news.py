@@ -89,6 +89,37 @@ def test_what_cannot_be_understood_is_passed_over_and_the_rest_is_heard(wrong: o
     assert known(state) == {"db": "h2"}
 
 
+STATIC = Peer(vni=42, host="192.0.2.2", vtep=IPAddress("192.0.2.2"))
+BY_OPTIONS = replace(
+    BLUE, options=NetworkOptions(overlay=Overlay(vni=42, peers=(IPAddress("192.0.2.2"),)))
+)
+
+
+def test_where_options_name_the_hosts_the_cluster_tells_names_only() -> None:
+    told = {H2: HOST, WEB: value(), DB: value(number=3, addresses=["10.43.0.3"])}
+    state, news = heard(state_of(BY_OPTIONS, STATIC), told)
+    assert set(state.all(Peer)) == {STATIC, Peer(vni=42, host="h2", vtep=None)}
+    (web,) = state.all(Remote)  # the other one is of some other overlay of this VNI
+    assert (web.names, web.vtep) == (("web",), None)
+    assert news.moves == []
+
+
+def test_hosts_that_options_name_stay_and_names_go_with_their_host() -> None:
+    state, _ = heard(state_of(BY_OPTIONS, STATIC), {H2: HOST, WEB: value()})
+    state, _ = settle(state, own="h1", found={}, now=100.0)
+    assert known(state) == {"web": "h2"}
+    state = expire(state, 161.0, 60.0)
+    assert known(state) == {}
+    assert list(state.all(Peer)) == [STATIC]
+
+
+def test_a_host_with_such_an_overlay_tells_nobody_where_its_tunnel_ends() -> None:
+    own = endpoint("own", BY_OPTIONS, "10.42.0.2/16", sandbox="/run/x")
+    entries = all_own_entries(state_of(BY_OPTIONS, own), "h1")
+    assert {value["vtep"] for value in entries.values()} == {None}
+    assert len(entries) == 2
+
+
 @pytest.mark.parametrize("order", [[WEB, DB], [DB, WEB]])
 @pytest.mark.parametrize(
     ("web", "db", "winner"), [(5, 6, "db"), (6, 5, "web"), (5, 5, "web")], ids=str

@@ -92,6 +92,8 @@ def _seal(network: Network, name: str, mac: str) -> Iterator[Object]:
 
 def peer(state: State, record: Peer) -> Iterator[Object]:
     """Give what another host's being there takes."""
+    if record.vtep is None:
+        return
     for identifier in state.ids("vni", str(record.vni)):
         network = state.require(Network, identifier)
         overlay, end = _parts(network)
@@ -108,6 +110,8 @@ def peer(state: State, record: Peer) -> Iterator[Object]:
 
 def remote(state: State, record: Remote) -> Iterator[Object]:
     """Give where an endpoint of another host is."""
+    if record.vtep is None:
+        return
     for identifier in state.ids("vni", str(record.vni)):
         network = state.require(Network, identifier)
         _, end = _parts(network)

@@ -66,7 +66,7 @@ def delete_endpoint(state: State, identifier: str) -> State:
 
 
 def join(state: State, *, identifier: str, sandbox: str, now: float) -> State:
-    """Note the container's namespace; in a cluster, nobody else has its addresses then.
+    """Note the container's namespace; on an overlay, nobody else has its addresses then.
 
     Raises NotFound for an unknown endpoint.
     """
@@ -74,7 +74,7 @@ def join(state: State, *, identifier: str, sandbox: str, now: float) -> State:
     if endpoint.sandbox == sandbox:
         return state
     network = state.require(Network, endpoint.network)
-    if network.is_clustered:
+    if network.vni is not None:
         state, endpoint = _supersede(state, network, endpoint, now)
     return state.put(replace(endpoint, sandbox=sandbox, since=now))
 

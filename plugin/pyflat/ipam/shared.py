@@ -66,8 +66,8 @@ def _held_address(state: State, network: Network, want: BlockWant) -> IPAddress 
 
 def host_of(state: State, network: Network, address: IPAddress) -> str:
     """Name the other host that is known to have an address of a network in use; "" for none."""
-    remotes = state.ids("remote", str(network.vni), str(address))
-    return next((state.require(Remote, remote).host for remote in remotes), "")
+    found = state.ids("remote", str(network.vni), str(address)) if network.is_clustered else ()
+    return next((state.require(Remote, remote).host for remote in found), "")
 
 
 def claims_of(state: State, pool: str) -> Iterator[Claim]:

@@ -1,5 +1,6 @@
 """Where a cluster is, as its setting has it."""
 
+import re
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from netaddr import AddrFormatError, IPAddress
+from netaddr import AddrFormatError, IPAddress, valid_ipv4
 
 from pyflat.errors import StartupError
 
@@ -66,6 +67,18 @@ def read_access(
         user=user,
         password=_secret(password_file) if password_file else "",
     )
+
+
+def check_host(name: str) -> None:
+    """Raise StartupError for a name that other hosts could not know this one by.
+
+    An address is what ``peers=`` has for a host, so no name may be one.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name) or valid_ipv4(name):
+        raise StartupError(
+            f"PYFLAT_HOST {name!r} must be a name of letters, digits, '_', '.' and '-', and no "
+            "address"
+        )
 
 
 def _endpoint(text: str, host: str) -> tuple[str, int]:

@@ -1,7 +1,8 @@
 """What other hosts tell of overlays, as changes of State. Pure.
 
 A record of an address gives way to one of a higher generation, wherever it comes from. What is
-not heard of any more stays for a time: the store may have lost it, or be out of reach.
+not heard of any more stays for a time: the store may have lost it, or be out of reach. Of overlays
+whose options say where the hosts are, only who has which name is taken up.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -63,9 +64,11 @@ def settle(
     """
     state, heard = hear(state, own=own, changed=found, now=now)
     places = {place for key in found if (place := place_of(key))}
-    for vni in clustered_vnis(state) if vnis is None else vnis:
+    for vni in _vnis(state) if vnis is None else vnis:
         for identifier in list(state.ids("peers", str(vni))):
             peer = state.require(Peer, identifier)
+            if peer.vtep is not None and not _network(state, vni).is_clustered:
+                continue  # the network's options name it
             if (vni, "hosts", peer.host) not in places and not (vnis and peer.expired):
                 state = state.put(replace(peer, expired=now))
         for identifier in list(state.ids("remotes", str(vni))):
@@ -93,10 +96,13 @@ def drop_host(state: State, peer: Peer) -> State:
     return state.drop(Peer, peer.id)
 
 
-def clustered_vnis(state: State) -> set[int]:
-    """Give the VNIs of which the cluster tells."""
+def _vnis(state: State) -> set[int]:
     networks = (state.require(Network, identifier) for identifier in state.ids("overlays"))
-    return {network.vni for network in networks if network.vni and network.is_clustered}
+    return {network.vni for network in networks if network.vni}
+
+
+def _network(state: State, vni: int) -> Network:
+    return next(state.require(Network, identifier) for identifier in state.ids("vni", str(vni)))
 
 
 def _hear_host(
@@ -109,6 +115,8 @@ def _hear_host(
     peer = read_peer(vni, host, value)
     if peer is None or host == own:
         return state
+    if not _network(state, vni).is_clustered:
+        peer = replace(peer, vtep=None, blocks=())
     if known is None or known.expired:
         heard.new.add(vni)
     return _give_way(state, peer).put(peer)
@@ -120,7 +128,7 @@ def _give_way(state: State, peer: Peer) -> State:
         rival = state.require(Peer, identifier)
         if rival.host == peer.host:
             continue
-        if rival.vtep == peer.vtep:
+        if rival.vtep == peer.vtep is not None:
             state = drop_host(state, rival)
         elif set(rival.blocks) & set(peer.blocks):
             blocks = tuple(block for block in rival.blocks if block not in peer.blocks)
@@ -132,8 +140,13 @@ def _hear_endpoint(state: State, vni: int, identifier: str, value: Any, heard: H
     if value is None:
         return _withdraw(state, vni, identifier)
     remote = read_remote(vni, identifier, value)
-    if remote is None or not state.get(Peer, f"{vni}|{remote.host}"):
+    peer = state.get(Peer, f"{vni}|{remote.host}") if remote is not None else None
+    if remote is None or peer is None:
         return state
+    if peer.vtep is None:
+        if not all(map(_network(state, vni).subnet_of, remote.addresses)):
+            return state  # nobody keeps such overlays of one VNI apart
+        remote = replace(remote, vtep=None)
     if here := list(_here(state, remote)):
         heard.winners |= {endpoint.id: vni for endpoint in here}
         heard.clashes += [_clash(e, remote) for e in here if _rank(e) < _rank(remote)]
@@ -146,7 +159,8 @@ def _hear_endpoint(state: State, vni: int, identifier: str, value: Any, heard: H
         heard.winners[identifier] = vni
         state = state.drop(Remote, rival.id)
     old = state.get(Remote, identifier)
-    if (old is None or old.mac != remote.mac) and _has_containers(state, vni):
+    is_moved = remote.vtep is not None and (old is None or old.mac != remote.mac)
+    if is_moved and _has_containers(state, vni):
         heard.moves += [(vni, address, remote.mac) for address in remote.addresses]
     return state.put(remote)
 

@@ -49,23 +49,23 @@ class Probe:
         for network in networks:
             state = self._engine.state
             for identifier in state.ids("peers", str(network.vni)):
-                if (peer := state.get(Peer, identifier)) is not None:
-                    self._try(network, peer)
+                if (peer := state.get(Peer, identifier)) is not None and peer.vtep is not None:
+                    self._try(network, peer.vtep)
 
-    def _try(self, network: Network, peer: Peer) -> None:
+    def _try(self, network: Network, vtep: IPAddress) -> None:
         assert network.tunnel is not None
-        source, overhead = network.tunnel.address, OVERHEAD[peer.vtep.version]
+        source, overhead = network.tunnel.address, OVERHEAD[vtep.version]
         size = network.options.mtu + overhead
-        path = (source, peer.vtep, size)
+        path = (source, vtep, size)
         if time.monotonic() < self._tried.get(path, 0.0):
             return
-        found = largest(partial(passes, source, peer.vtep), SMALLEST[source.version], size)
+        found = largest(partial(passes, source, vtep), SMALLEST[source.version], size)
         self._tried[path] = time.monotonic() + AGAIN
         if found is not None and found < size:
             log.warning(
                 "vni %s: packets of %d bytes are lost on the way to %s, and those of %d arrive: "
                 "make the network anew with -o com.docker.network.driver.mtu=%d",
-                *(network.vni, size, peer.vtep, found, found - overhead),
+                *(network.vni, size, vtep, found, found - overhead),
             )
 
     def _count(self, networks: list[Network]) -> None:

@@ -8,6 +8,7 @@ Keys, under the prefix; values are JSON:
   ``generation``
 
 An endpoint is under no lease: its addresses stay in use when its host is no longer heard of.
+``vtep`` is null where an overlay's options say where the hosts are: they are told names only.
 """
 
 from collections.abc import Iterator
@@ -80,7 +81,7 @@ def read_peer(vni: int, host: str, value: Any) -> Peer | None:
     """Read what another host wrote of itself; None for what cannot be understood."""
     try:
         blocks = tuple(IPNetwork(block) for block in value["blocks"])
-        return Peer(vni=vni, host=host, vtep=IPAddress(value["vtep"]), blocks=blocks)
+        return Peer(vni=vni, host=host, vtep=_vtep(value), blocks=blocks)
     except (AddrFormatError, KeyError, TypeError, ValueError):
         return None
 
@@ -92,7 +93,7 @@ def read_remote(vni: int, identifier: str, value: Any) -> Remote | None:
             id=identifier,
             vni=vni,
             host=str(value["host"]),
-            vtep=IPAddress(value["vtep"]),
+            vtep=_vtep(value),
             mac=str(value["mac"]),
             addresses=tuple(IPAddress(address) for address in value["addresses"]),
             names=tuple(map(str, value["names"])),
@@ -103,26 +104,35 @@ def read_remote(vni: int, identifier: str, value: Any) -> Remote | None:
 
 
 def _host(state: State, host: str, network: Network) -> Iterator[tuple[str, Any]]:
-    if not network.is_clustered or network.tunnel is None:
+    if network.tunnel is None:
         return
     pools = (subnet.pool for subnet in network.subnets)
     claims = (state.require(Claim, c) for pool in pools for c in state.ids("claims", pool))
     blocks = sorted(str(claim.cidr) for claim in claims)
-    value = {"vtep": str(network.tunnel.address), "blocks": blocks}
+    value = {"vtep": _own_vtep(network), "blocks": blocks}
     yield f"{NETWORKS}{network.vni}/hosts/{host}", value
 
 
 def _endpoint(state: State, host: str, endpoint: Endpoint) -> dict[str, Any]:
     network = state.require(Network, endpoint.network)
     # Before Join and after Leave nobody needs to know of it.
-    if not network.is_clustered or network.tunnel is None or not endpoint.sandbox:
+    if network.tunnel is None or not endpoint.sandbox:
         return {}
     value = {
         "host": host,
-        "vtep": str(network.tunnel.address),
+        "vtep": _own_vtep(network),
         "mac": endpoint.mac,
         "addresses": [str(address.ip) for address in endpoint.addresses],
         "names": list(endpoint.names),
         "generation": endpoint.generation,
     }
     return {f"{NETWORKS}{network.vni}/endpoints/{endpoint.id}": value}
+
+
+def _own_vtep(network: Network) -> str | None:
+    assert network.tunnel is not None
+    return str(network.tunnel.address) if network.is_clustered else None
+
+
+def _vtep(value: Any) -> IPAddress | None:
+    return IPAddress(value["vtep"]) if value["vtep"] is not None else None

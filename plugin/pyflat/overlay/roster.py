@@ -59,7 +59,7 @@ def settle_roster(state: State, identifier: str, addresses: Set[IPAddress]) -> S
     own = network.tunnel.address
     others = {a for a in addresses if a != own and a.version == own.version}
     for peer in list(state.ids("peers", str(network.vni))):
-        if state.require(Peer, peer).vtep not in others:
+        if state.require(Peer, peer).vtep not in {*others, None}:
             state = state.drop(Peer, peer)
     for address in others:
         state = state.put(Peer(vni=network.vni, host=str(address), vtep=address))
