@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from pyflat import docker_api
+from pyflat import __version__, docker_api
 from pyflat.api.calls import Claims
 from pyflat.api.http import add_forgetting, create_http
 from pyflat.dataplane.linux import LinuxKernel
@@ -27,6 +27,7 @@ from pyflat.overlay.probe import Probe
 from pyflat.overlay.roster import Rosters
 from pyflat.rebuild import rebuild
 from pyflat.report.http import add_reports
+from pyflat.report.topology import Topology, topology
 from pyflat.settings import Settings
 from pyflat.site import Site
 from pyflat.state import State
@@ -74,7 +75,7 @@ def create_app(settings: Settings) -> Flask:
     claims, forget = joined or (None, _forget_nobody)
     app = create_http(engine, settings.pools, claims)
     add_forgetting(app, forget)
-    add_reports(app, engine)
+    add_reports(app, engine, lambda: _topology(settings, engine.state))
     app.wsgi_app = Deadline(app.wsgi_app, LIMIT)  # type: ignore[method-assign]
     ends = app.extensions["pyflat-ends"] = ExitStack()
     ends.callback(engine.stop)
@@ -147,6 +148,10 @@ def _join(
 
 def _forget_nobody(_: str) -> None:
     raise InvalidRequest("this host belongs to no cluster: PYFLAT_CLUSTER is not set")
+
+
+def _topology(settings: Settings, state: State) -> Topology:
+    return topology(state, host=settings.host, version=__version__, namespace=settings.namespace)
 
 
 def _kernel(settings: Settings) -> LinuxKernel:

@@ -36,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "pyflat.settings": {"pyflat.ipam.pools"},
     "pyflat.deadline": set(),
     "pyflat.app": {
-        *("pyflat.api", "pyflat.dataplane", "pyflat.deadline", "pyflat.docker_api"),
+        *("pyflat", "pyflat.api", "pyflat.dataplane", "pyflat.deadline", "pyflat.docker_api"),
         *("pyflat.engine", "pyflat.folder", "pyflat.names", "pyflat.overlay", "pyflat.rebuild"),
         "pyflat.report",
         *("pyflat.settings", "pyflat.site", "pyflat.store"),
@@ -51,7 +51,8 @@ ALLOWED: dict[str, set[str]] = {
         *("pyflat", "pyflat.app", "pyflat.deadline", "pyflat.folder", "pyflat.settings"),
     },
     "pyflat.cli": {
-        *("pyflat", "pyflat.app", "pyflat.ipam.pools", "pyflat.serve", "pyflat.settings"),
+        *("pyflat", "pyflat.app", "pyflat.ipam.pools", "pyflat.report.topology"),
+        *("pyflat.serve", "pyflat.settings"),
     },
 }
 #: Libraries that only these modules know of.

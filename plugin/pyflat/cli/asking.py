@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import msgspec
 
 from pyflat.errors import BackendError
+from pyflat.report.topology import Topology
 from pyflat.settings import Settings
 
 #: Seconds that a report may take.
@@ -44,6 +46,11 @@ def socket_option(command: Command) -> Command:
 def read(path: Path, report: str) -> dict[str, Any]:
     """Give a report of the plugin on a socket. Raises BackendError if it gives none."""
     return _ask(path, "GET", report)
+
+
+def read_topology(path: Path) -> Topology:
+    """Give what the plugin on a socket knows. Raises BackendError if it does not say."""
+    return msgspec.convert(read(path, "topology"), Topology)
 
 
 def ask(path: Path, method: str, **fields: str) -> dict[str, Any]:
