@@ -87,9 +87,10 @@ class Member:
         self.start()
 
     def create(self, vni: int = VNI) -> None:
-        """Create the network."""
+        """Create the network, or one of another VNI."""
         subnet = f"10.{vni}.0.0/16"
-        call = dockerd.create_network(self.network, subnet, labels={"vni": str(vni)})
+        network = self.network if vni == VNI else docker_id(f"{vni} on {self.name}")
+        call = dockerd.create_network(network, subnet, labels={"vni": str(vni)})
         self.host.send(call)
 
     def run(self, name: str, number: int = 2, mac: str = "") -> None:

@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,33 +14,42 @@ NEAR, FAR = "127.0.0.1", "127.0.0.2"
 
 
 class EtcdServer:
-    """One etcd with its data in a folder; ``words`` are further ones for it, ``control`` those
-    that etcdctl needs then.
+    """One etcd with its data in a folder, that listens ``at`` some addresses; ``words`` are
+    further ones for it, ``control`` those that etcdctl needs then.
     """
 
     def __init__(
         self,
         folder: Path,
         *words: str,
+        at: Sequence[str] = (NEAR, FAR),
         scheme: str = "http",
         control: tuple[str, ...] = (),
     ) -> None:
         self._folder = folder
         self._etcd, self._etcdctl = (str(fetch() / name) for name in ("etcd", "etcdctl"))
-        urls = ",".join(f"{scheme}://{address}:2379" for address in (NEAR, FAR))
+        urls = ",".join(f"{scheme}://{address}:2379" for address in at)
         self._words = (
-            *(f"--listen-client-urls={urls}", f"--advertise-client-urls={scheme}://{NEAR}:2379"),
+            *(f"--listen-client-urls={urls}", f"--advertise-client-urls={scheme}://{at[0]}:2379"),
             *("--log-level=warn", "--unsafe-no-fsync", *words),
         )
-        self._control = (f"--endpoints={scheme}://{NEAR}:2379", *control)
+        self._control = (f"--endpoints={scheme}://{at[0]}:2379", *control)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start it; one of several answers when most of them are there."""
         data = f"--data-dir={self._folder / 'data'}"
         with (self._folder / "log").open("ab") as log:
             command = [self._etcd, data, *self._words]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def wait(self) -> None:
+        """Wait until it answers."""
         deadline = time.monotonic() + 20
         while not self._is_healthy():
             assert time.monotonic() < deadline, (self._folder / "log").read_text()
