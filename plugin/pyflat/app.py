@@ -49,23 +49,9 @@ def create_app(settings: Settings) -> Flask:
     """
     lock = lock_for_worker(settings.state_dir)
     kernel = _kernel(settings)
-    bare = not any(isinstance(item, Bridge | Gateway) for item in kernel.remains())
-    if not bare and not SqliteStore.exists(settings.state_dir):
-        raise StartupError(
-            f"state {settings.state_dir}: nothing is there, but this host has networks of pyflat; "
-            "pyflat rebuild asks Docker for what is lost"
-        )
     access = _access(settings)
     addresses = Addresses(access.endpoints) if access else None
-    engine = Engine(SqliteStore(settings.state_dir), kernel, addresses)
-    watch = Watch(engine)
-    kernel.follow_inside(watch.add)
-    engine.start()
-    # Where nothing of ours is in the kernel, it was not there since the boot.
-    away = 0.0 if bare else last_alive(settings.state_dir)
-    if any(engine.state.all(Network)) and docker_api.started() > away:
-        log.warning("%s", _LATE)
-    watch.start()
+    engine = _start(settings, kernel, addresses)
     answering = Answering(engine)
     answering.start()
     Learning(engine).start()
@@ -82,6 +68,26 @@ def create_app(settings: Settings) -> Flask:
     ends.callback(answering.end)
     app.extensions["pyflat-lock"] = lock  # open as long as the process: its end unlocks it
     return app
+
+
+def _start(settings: Settings, kernel: LinuxKernel, cluster: Addresses | None) -> Engine:
+    """Make the engine, with State read and the kernel watched. Raises PyflatError."""
+    bare = not any(isinstance(item, Bridge | Gateway) for item in kernel.remains())
+    if not bare and not SqliteStore.exists(settings.state_dir):
+        raise StartupError(
+            f"state {settings.state_dir}: nothing is there, but this host has networks of pyflat; "
+            "pyflat rebuild asks Docker for what is lost"
+        )
+    engine = Engine(SqliteStore(settings.state_dir), kernel, cluster)
+    watch = Watch(engine)
+    kernel.follow_inside(watch.add)
+    engine.start()
+    # Where nothing of ours is in the kernel, it was not there since the boot.
+    away = 0.0 if bare else last_alive(settings.state_dir)
+    if any(engine.state.all(Network)) and docker_api.started() > away:
+        log.warning("%s", _LATE)
+    watch.start()
+    return engine
 
 
 def rebuild_state(settings: Settings, driver: str) -> State:
