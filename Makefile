@@ -1,6 +1,8 @@
 # make demo   a lab host, a network, containers that talk, and what was made for them; cleans up
 # make test   everything that the tests hold, once
 PYTEST = .venv/bin/pytest
+# Hosts wait more than they compute; each file and engine stays in one process.
+PARALLEL = --numprocesses=auto --maxprocesses=4 --dist=loadgroup
 TARGET = /opt/pyflat
 MAKEFLAGS += --no-print-directory
 
@@ -10,13 +12,13 @@ demo: setup
 	@PYTHONPATH=contrib/lab .venv/bin/python contrib/demo.py
 
 test: check lab sequences
-	@$(PYTEST) -m "not full" tests/netns tests/lab tests/docker
+	@$(PYTEST) $(PARALLEL) -m "not full" tests/netns tests/lab tests/docker
 
 test-quick: check lab
-	@$(PYTEST) -m "quick" tests/netns tests/lab tests/docker
+	@$(PYTEST) $(PARALLEL) -m "quick" tests/netns tests/lab tests/docker
 
 test-all: check lab sequences
-	@$(PYTEST) tests/netns tests/lab tests/docker
+	@$(PYTEST) $(PARALLEL) tests/netns tests/lab tests/docker
 
 sequences: setup
 	@PYFLAT_TEST_SEQUENCES=5000 $(PYTEST) --quiet tests/unit/test_pools_and_addresses.py

@@ -50,8 +50,10 @@ def _engines(metafunc: pytest.Metafunc) -> list[object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A quick run knows the newest engine only."""
+    """A quick run knows the newest engine only; what shares a lab runs in one process."""
     for item in items:
         callspec = getattr(item, "callspec", None)
-        if callspec and callspec.params.get("engine", NEWEST) != NEWEST:
+        engine = callspec.params.get("engine", NEWEST) if callspec else NEWEST
+        if engine != NEWEST:
             item.own_markers = [mark for mark in item.own_markers if mark.name != "quick"]
+        item.add_marker(pytest.mark.xdist_group(f"{item.path}, {engine}"))
