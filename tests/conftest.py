@@ -49,6 +49,7 @@ def _engines(metafunc: pytest.Metafunc) -> list[object]:
     return [pytest.param(name, marks=() if name in chosen else full) for name in ALL]
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A quick run knows the newest engine only; what shares a lab runs in one process."""
     for item in items:

@@ -63,8 +63,9 @@ def outside(namespace: None) -> Iterator[str]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A folder that everybody may read, as those of /run; what the service makes nobody may."""
-    for each in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        each.chmod(0o755)
+    for each in (tmp_path, *tmp_path.parents):
+        if each.name.startswith(("pytest-", "popen-")) or each == tmp_path:
+            each.chmod(0o755)
     before = os.umask(0o077)
     yield tmp_path / "run" / "names"
     os.umask(before)
