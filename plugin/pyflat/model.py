@@ -1,5 +1,6 @@
 """What pyflat knows, as immutable records."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias, get_args
 
@@ -148,10 +149,16 @@ class Network:
         versions = {subnet.cidr.version for subnet in self.subnets if not self.internal}
         families = (("family", str(version)) for version in sorted(versions))
         pools = (("addresses", subnet.pool) for subnet in self.subnets)
-        filtered = self.options.antispoof or not self.options.icc or self.vni is not None
-        frames = (("filtered", "inside" if self.inside else "bridge"),) if filtered else ()
         overlay = (("overlays",), ("vni", str(self.vni))) if self.vni is not None else ()
+        frames = (("frames", table) for table in self._tables_of_frames())
         return (*links, *families, *pools, *frames, *overlay)
+
+    def _tables_of_frames(self) -> Iterator[str]:
+        """Name the tables that have to see the frames of the network's bridge."""
+        if self.options.antispoof or not self.options.icc:
+            yield "inside" if self.inside else "bridge"
+        if self.vni is not None:
+            yield "inside-tunnels" if self.inside else "tunnels"
 
     def subnet_of(self, address: IPAddress) -> Subnet | None:
         """Give the subnet that holds ``address``."""
@@ -161,6 +168,10 @@ class Network:
         """Say whether the bridge bears the gateway address of a family."""
         inhibited = version == 4 and self.options.inhibit_ipv4
         return not inhibited and self.options.family(version).mode != "isolated"
+
+    def is_translated(self, version: int) -> bool:
+        """Say whether its containers appear outside under an address of the host."""
+        return self.options.masquerade and self.options.family(version).mode != "routed"
 
     def gateway(self, version: int) -> InterfaceAddress | None:
         """Give the first gateway of an address family (4 or 6)."""

@@ -267,4 +267,4 @@ def _firewall_of(step: Step) -> str:
     """Say which namespace's firewall a step belongs to, "" for none."""
     if not isinstance(step.object, Table | Element):
         return ""
-    return "inside" if step.object.family == "inside" else "host"
+    return "inside" if step.object.family.startswith("inside") else "host"

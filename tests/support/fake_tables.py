@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 
 from netaddr import IPNetwork
 
 from pyflat.dataplane.objects import Element
-from pyflat.dataplane.ruleset import FAMILIES
+from pyflat.dataplane.ruleset import TABLES, rules
 from pyflat.errors import BackendError
 
 _DECLARATION = re.compile(
@@ -28,8 +27,7 @@ class Declaration:
 
 
 def _declarations(family: str) -> Iterator[tuple[tuple[str, str], Declaration]]:
-    text = files("pyflat.dataplane").joinpath(f"{FAMILIES[family]}.nft").read_text()
-    for found in _DECLARATION.finditer(text):
+    for found in _DECLARATION.finditer(rules(family)):
         data = found["data"]
         yield (
             (family, found["name"]),
@@ -41,7 +39,7 @@ def _declarations(family: str) -> Iterator[tuple[tuple[str, str], Declaration]]:
         )
 
 
-DECLARATIONS = dict(each for family in FAMILIES for each in _declarations(family))
+DECLARATIONS = dict(each for family in TABLES for each in _declarations(family))
 
 
 def check_element(item: Element, present: Iterable[Element]) -> None:

@@ -11,8 +11,11 @@ from tests.support.dockerd import Call, docker_id
 from tests.support.namespaces import within
 
 from pyflat import naming
+from pyflat.dataplane.ruleset import TABLES
 from pyflat.peers import Peer
 
+#: Our tables by the files that have their rules.
+RULES = {name: TABLES[name] for name in ("inet", "bridge", "tunnels")}
 DUAL = ("172.30.0.0/24", "fd00::/64")
 
 
@@ -70,10 +73,10 @@ def written(*cases: Case, namespace: Path | None = None) -> str:
 
 
 def _tables(cases: Iterable[Case]) -> Iterator[str]:
-    for family in ("inet", "bridge"):
-        if f"{family} pyflat" in witness.tables():
-            yield from ("", f"table {family} pyflat")
-            for name, elements in witness.listing(family).items():
+    for table in RULES.values():
+        if table in witness.tables():
+            yield from ("", f"table {table}")
+            for name, elements in witness.listing(table).items():
                 named = sorted(_named(element, cases) for element in elements)
                 yield from (f"    {name}: {element}" for element in named)
 

@@ -63,9 +63,9 @@ def elements(name: str, family: str = "inet") -> list[Any]:
     return found
 
 
-def listing(family: str) -> dict[str, list[str]]:
-    """Give the elements of all our sets and maps in a table, as ``nft`` writes them in text."""
-    text = run("nft", "list", "table", family, "pyflat").replace('"', "")
+def listing(table: str) -> dict[str, list[str]]:
+    """Give the elements of all sets and maps in a table of ours, as ``nft`` writes them in text."""
+    text = run("nft", "list", "table", *table.split()).replace('"', "")
     found = re.findall(r"\t(?:set|map) (\w+) {(.*?)\n\t}", text, re.DOTALL)
     bodies = ((name, re.search(r"elements = {(.*?)}", body, re.DOTALL)) for name, body in found)
     return {

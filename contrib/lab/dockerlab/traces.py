@@ -17,7 +17,7 @@ from dockerlab.errors import LabError
 from dockerlab.host import Host
 from dockerlab.processes import family
 
-TABLE = "pyflat"
+TABLES = ("pyflat", "pyflat_tunnels")
 DATABASE = "/var/lib/pyflat/pyflat.db"
 NAMESPACE = "/run/netns/pyflat"
 
@@ -143,7 +143,7 @@ def _firewall(place: Place) -> Iterator[str]:
         ((kind, body),) = entry.items()
         if kind == "rule":
             chains[f"{body['family']} {body['table']} {body['chain']}"].append(_plain(body["expr"]))
-        elif kind != "metainfo" and (body.get("table") == TABLE or body["name"] == TABLE):
+        elif kind != "metainfo" and body.get("table", body["name"]) in TABLES:
             yield f"{kind} {_text(_plain(body))}"
     for name, rules in chains.items():
         if name == "ip filter FORWARD":

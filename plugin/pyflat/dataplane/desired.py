@@ -70,11 +70,12 @@ def _shared(state: State, uplinks: Iterable[Uplink]) -> Iterator[Object]:
     yield Table(family="inet")
     yield DockerAccept(family="ip")
     yield DockerAccept(family="ip6")
-    # The hooks of the bridge family see the frames of every bridge of the host.
-    if state.tables.get(Publication.kind) or any(state.ids("filtered", "bridge")):
+    # The hooks of the bridge family see the frames of every bridge.
+    if state.tables.get(Publication.kind):
         yield Table(family="bridge")
-    if any(state.ids("filtered", "inside")):
-        yield Table(family="inside")
+    for family in ("bridge", "tunnels", "inside", "inside-tunnels"):
+        if any(state.ids("frames", family)):
+            yield Table(family=family)
     for uplink in uplinks:
         yield _element("uplinks", uplink.device)
         for version in (4, 6):

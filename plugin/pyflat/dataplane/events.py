@@ -23,7 +23,7 @@ NEIGHBOUR_GROUP, ROUTE_GROUPS, FIREWALL_GROUPS = 3, (1, 5, 7, 9, 11, 24, 25), (7
 _NFTABLES = 10  # NFNL_SUBSYS_NFTABLES
 # linux/netfilter/nf_tables.h, NFT_MSG_…: DELTABLE, DELCHAIN, DELRULE, DELSET, DELSETELEM
 _REMOVALS, _NEW_RULE, _NEW_GENERATION = {2, 5, 8, 11, 14}, 6, 15
-_OUR_TABLE, _DOCKER_CHAIN = b"pyflat\0", b"DOCKER-USER\0"
+_OUR_TABLES, _DOCKER_CHAIN = (b"pyflat\0", b"pyflat_tunnels\0"), b"DOCKER-USER\0"
 _AUTHOR = struct.pack("=HH", 8, 2)  # an attribute NFTA_GEN_PROC_PID
 
 
@@ -115,5 +115,5 @@ class Reader:
             self._dirty = False
         elif _DOCKER_CHAIN in message:
             self._dirty |= what in _REMOVALS or what == _NEW_RULE
-        elif _OUR_TABLE in message:
+        elif any(table in message for table in _OUR_TABLES):
             self._dirty |= what in _REMOVALS

@@ -124,7 +124,7 @@ class Inside:
                     "may not enter it: see PYFLAT_NAMESPACE and CAP_SYS_ADMIN"
                 )
             namespace = Namespace(self._path, self._sysctl_root)
-            place = namespace.run(Place, self._mark, ("inside",), namespace.home)
+            place = namespace.run(Place, self._mark, ("inside", "inside-tunnels"), namespace.home)
             self._entered = namespace, place
             for follower in self._followers:
                 follower(namespace)

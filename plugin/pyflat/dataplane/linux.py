@@ -59,7 +59,7 @@ class LinuxKernel:
         namespace: Path | None = None,
         uplinks: Iterable[str] = (),
     ) -> None:
-        self._host = Place(mark, ("inet", "bridge"))
+        self._host = Place(mark, ("inet", "bridge", "tunnels"))
         self._inside = Inside(namespace, sysctl_root, mark)
         self._ports = Ports()
         self._switches = Switches(sysctl_root)

@@ -79,9 +79,8 @@ class Nftables:
         return ruleset.rules_of(listing) if listing else None
 
     def _list(self, family: str, flags: int = 0) -> Mapping[str, Any]:
-        table = f"{ruleset.FAMILIES[family]} {ruleset.TABLE}"
         try:
-            text = self._run(f"list table {table}\n", _JSON | flags)
+            text = self._run(f"list table {ruleset.TABLES[family]}\n", _JSON | flags)
         except BackendError as error:
             if "No such file or directory" in str(error):
                 return {}

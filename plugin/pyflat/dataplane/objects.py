@@ -131,7 +131,7 @@ class Hairpin(Made):
 class Table(Made):
     """One of our nftables tables with its chains and rules; its elements are objects apart.
 
-    ``family`` is nftables' own, or "inside" for that of family bridge where overlays are.
+    ``family`` is a key of ``ruleset.TABLES``.
 
     ``intact`` is false for a table whose rules are not ours as we installed them; such a table
     is observed without its elements, because mending it means replacing it.

@@ -82,12 +82,12 @@ def tunnel(network: Network, mac: str) -> Iterator[Object]:
 
 def _seal(network: Network, name: str, mac: str) -> Iterator[Object]:
     """Keep the gateway out of the tunnel: every host has one of the same address."""
-    yield frames(network, "anycast", name, mac)
+    yield _contained(network, "anycast", name, mac)
     for subnet in network.subnets:
         if subnet.gateway is not None:
             address = subnet.gateway.ip
             word = str(address) if address.version == 4 else f"{int(address):#034x}"
-            yield frames(network, f"gateway{address.version}", name, word)
+            yield _contained(network, f"gateway{address.version}", name, word)
 
 
 def peer(state: State, record: Peer) -> Iterator[Object]:
@@ -154,9 +154,12 @@ def _routed(network: Network, end: Tunnel, block: IPNetwork, vtep: IPAddress) ->
     if network.is_direct:
         yield _element(f"onward{block.version}", network.bridge, listed(block))
         yield _neighbouring(network, end, block)
-        for subnet in network.subnets:
-            if subnet.cidr.version == block.version:
-                yield _element(f"fellow{block.version}", listed(subnet.cidr), listed(block))
+        # Else ports are published to containers of other hosts under their own addresses.
+        if network.is_translated(block.version):
+            yield _element(f"outward{block.version}", network.bridge, listed(block))
+            for subnet in network.subnets:
+                if subnet.cidr.version == block.version:
+                    yield _element(f"homeward{block.version}", listed(block), listed(subnet.cidr))
 
 
 def _neighbouring(network: Network, end: Tunnel, block: IPNetwork) -> Element:
@@ -171,8 +174,13 @@ def _has_blocks(network: Network, address: IPAddress) -> bool:
 
 
 def frames(network: Network, name: str, *match: str) -> Element:
-    """Give an element of the table that sees the frames of a network's bridge."""
+    """Give an element of the table that filters the frames of a network's bridge."""
     return Element(family="inside" if network.inside else "bridge", name=name, match=match)
+
+
+def _contained(network: Network, name: str, *match: str) -> Element:
+    family = "inside-tunnels" if network.inside else "tunnels"
+    return Element(family=family, name=name, match=match)
 
 
 def _is_near(network: Network, vtep: IPAddress) -> bool:

@@ -12,7 +12,7 @@ from pyflat.dataplane.objects import Element, Object, Table
 def is_inside(item: Object) -> bool:
     """Say whether an object lies in the namespace of overlays."""
     if isinstance(item, Table | Element):
-        return item.family == "inside"
+        return item.family.startswith("inside")
     return bool(getattr(item, "inside", False))
 
 

@@ -12,10 +12,16 @@ from netaddr import IPNetwork
 from pyflat.dataplane.objects import Element, Table
 from pyflat.dataplane.plan import Step
 
-TABLE = "pyflat"
-
-#: The families of our tables as nftables knows them, and the file that holds the rules of each.
-FAMILIES = {"inet": "inet", "bridge": "bridge", "inside": "bridge"}
+#: Our tables as nftables knows them, by the families that objects have; those of "inside" lie
+#: where overlays are. A file holds the rules of each.
+TABLES = {
+    "inet": "inet pyflat",
+    "bridge": "bridge pyflat",
+    "tunnels": "bridge pyflat_tunnels",
+    "inside": "bridge pyflat",
+    "inside-tunnels": "bridge pyflat_tunnels",
+}
+_FILES = {"inside": "bridge", "inside-tunnels": "tunnels"}
 
 _DECLARATION = re.compile(r"(?:set|map) (\w+) \{ type(?:of)? ([\w .@,]+)")
 
@@ -42,9 +48,7 @@ def transaction(steps: Iterable[Step], mark: int) -> str:
                 batch = batches.setdefault((step.verb, element.family, element.name), [])
                 batch.append(_words(step.verb, element))
     for (verb, family, name), elements in batches.items():
-        lines.append(
-            f"{verb} element {FAMILIES[family]} {TABLE} {name} {{ {', '.join(elements)} }}"
-        )
+        lines.append(f"{verb} element {TABLES[family]} {name} {{ {', '.join(elements)} }}")
     return "\n".join(lines) + "\n" if lines else ""
 
 
@@ -68,9 +72,9 @@ def rules_of(listing: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _table(verb: str, family: str, mark: int) -> Iterator[str]:
-    table = f"{FAMILIES[family]} {TABLE}"
+    table = TABLES[family]
     if verb == "add":
-        text = _text(family)
+        text = rules(family)
         # Declared first, or the deletion would fail where there is none to replace.
         yield f"table {table} {{ }}"
         yield f"delete table {table}"
@@ -80,14 +84,16 @@ def _table(verb: str, family: str, mark: int) -> Iterator[str]:
 
 
 @cache
-def _text(family: str) -> str:
-    return files("pyflat.dataplane").joinpath(f"{FAMILIES[family]}.nft").read_text()
+def rules(family: str) -> str:
+    """Give the text of a table's file."""
+    name = _FILES.get(family, family)
+    return files("pyflat.dataplane").joinpath(f"{name}.nft").read_text()
 
 
 @cache
 def _types(family: str) -> Mapping[str, Sequence[str]]:
     """Give the types of the words that match, for each set and map of a table."""
-    found = _DECLARATION.findall(_text(family))
+    found = _DECLARATION.findall(rules(family))
     return {name: [word.strip() for word in types.split(" . ")] for name, types in found}
 
 
