@@ -4,9 +4,10 @@ PYTEST = .venv/bin/pytest
 # Hosts wait more than they compute; each file and engine stays in one process.
 PARALLEL = --numprocesses=auto --maxprocesses=4 --dist=loadgroup
 TARGET = /opt/pyflat
+PLUGIN = pyflat:latest
 MAKEFLAGS += --no-print-directory
 
-.PHONY: bench soak demo test test-quick test-all sequences golden lab check format lock setup install clean
+.PHONY: plugin plugin-push plugin-files bench soak demo test test-quick test-all sequences golden lab check format lock setup install clean
 
 demo: setup
 	@PYTHONPATH=contrib/lab .venv/bin/python contrib/demo.py
@@ -59,6 +60,20 @@ install: setup
 	@$(TARGET)/bin/pip install --quiet --disable-pip-version-check --constraint requirements.lock .
 	@ln -sfn $(TARGET)/bin/pyflat /usr/local/bin/pyflat
 	@$(TARGET)/bin/pyflat install-service
+
+# The managed plugin, on the engine that DOCKER_HOST names. PLUGIN is its name.
+plugin: plugin-files
+	@docker plugin create $(PLUGIN) build/plugin
+	@docker plugin enable $(PLUGIN)
+
+# To the registry that PLUGIN names, as PLUGIN=registry.example.org/pyflat:1.0
+plugin-push: plugin-files
+	@docker plugin create $(PLUGIN) build/plugin
+	@docker plugin push $(PLUGIN)
+	@docker plugin rm $(PLUGIN)
+
+plugin-files: setup
+	@PYTHONPATH=contrib/lab .venv/bin/python contrib/plugin/build.py build/plugin
 
 setup:
 	@contrib/setup

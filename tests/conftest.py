@@ -51,10 +51,10 @@ def _engines(metafunc: pytest.Metafunc) -> list[object]:
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A quick run knows the newest engine only; what shares a lab runs in one process."""
+    """A quick run is about the newest engine and the service; a lab belongs to one process."""
     for item in items:
         callspec = getattr(item, "callspec", None)
         engine = callspec.params.get("engine", NEWEST) if callspec else NEWEST
-        if engine != NEWEST:
+        if engine != NEWEST or item.path.name.startswith("test_plugin_"):
             item.own_markers = [mark for mark in item.own_markers if mark.name != "quick"]
         item.add_marker(pytest.mark.xdist_group(f"{item.path}, {engine}"))

@@ -6,6 +6,7 @@ import errno
 import gc
 import logging
 import os
+import resource
 import socket
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from pyflat.deadline import LIMIT, THREADS, Worker
 from pyflat.errors import PyflatError, StartupError
 from pyflat.folder import CHECK, alone, note_alive, note_end
 from pyflat.settings import Settings
+from pyflat.support import unsupported
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -36,10 +38,15 @@ _ECHOES = {"Worker (pid:%s) exited with code %s.", "Shutting down: %s", "Reason:
 
 def serve(settings: Settings) -> None:
     """Run the plugin until a signal ends it. Raises StartupError if it cannot run here."""
-    logging.basicConfig(level="WARNING", format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level="WARNING", format="%(levelname)s %(name)s: %(message)s", handlers=_outputs()
+    )
     log.setLevel(settings.log_level.upper())
     logging.getLogger("gunicorn.error").addFilter(_says_more)
     _check_rights()
+    _take_descriptors()
+    if found := list(unsupported(settings.sysctl_root)):
+        log.warning("not supported: %s", "; ".join(found))
     with alone(settings.state_dir):
         if not _has_socket():
             _clear_socket(settings.socket)
@@ -133,6 +140,20 @@ def _interval() -> float:
 def _says_more(record: logging.LogRecord) -> bool:
     """Drop what gunicorn adds to the line in which a worker has said why it cannot run."""
     return record.msg not in _ECHOES
+
+
+def _outputs() -> list[logging.Handler]:
+    """Give what is wrong to stderr and the rest to stdout: dockerd logs one as its own errors."""
+    wrong, rest = logging.StreamHandler(sys.stderr), logging.StreamHandler(sys.stdout)
+    wrong.setLevel(logging.WARNING)
+    rest.addFilter(lambda record: record.levelno < logging.WARNING)
+    return [wrong, rest]
+
+
+def _take_descriptors() -> None:
+    """Have as many as are allowed; each published port is one, and the usual limit is low."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _check_rights() -> None:

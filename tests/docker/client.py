@@ -81,8 +81,8 @@ class Docker:
         assert done.returncode != 0, f"docker {' '.join(words)} succeeded"
         return done.stderr.strip()
 
-    def network(self, name: str, *options: str, driver: str = "pyflat") -> str:
-        self("network", "create", "-d", driver, *options, name)
+    def network(self, name: str, *options: str, driver: str | None = None) -> str:
+        self("network", "create", "-d", driver or self.host.driver, *options, name)
         return name
 
     def run(self, name: str, *options: str, command: Sequence[str] = IDLE) -> Container:

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import socket
 from contextlib import closing
 from pathlib import Path
@@ -23,7 +24,12 @@ class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+        # That of a managed plugin is too long for a socket's address.
+        folder = os.open(self._path.parent, os.O_PATH)
+        try:
+            self.sock.connect(f"/proc/self/fd/{folder}/{self._path.name}")
+        finally:
+            os.close(folder)
 
 
 def call(host: Host, method: str, timeout: float = 5, **arguments: object) -> dict[str, Any]:
@@ -40,7 +46,7 @@ def send(host: Host, *requests: Call) -> None:
 
 
 def _post(host: Host, path: str, body: bytes | None, timeout: float) -> dict[str, Any]:
-    connection = _Connection(host.path(SOCKET), timeout)
+    connection = _Connection(host.socket, timeout)
     with closing(connection):
         connection.request("POST", path, body)
         answer = json.loads(connection.getresponse().read())

@@ -9,7 +9,7 @@ from tests.docker.client import Container, Docker
 from tests.docker.crash import Identity, identities, kinds
 from tests.docker.outage import Flow, asking, echoing, pinging
 from tests.docker.plugin import answers
-from tests.docker.pools import OWN, given_out, pools
+from tests.docker.pools import given_out, pools
 from tests.docker.reach import answering, server_of
 from tests.docker.traces import Traces, difference, records, traces
 
@@ -17,7 +17,7 @@ from dockerlab import Lab
 from dockerlab.processes import wait_until
 
 BLUE = ("--ipv6", "--subnet", "10.90.0.0/24", "--subnet", "fd90::/64")
-GREEN = (*OWN, "--ipv6", "--subnet", "10.91.0.0/24", "--subnet", "fd91::/64")
+GREEN = ("--ipv6", "--subnet", "10.91.0.0/24", "--subnet", "fd91::/64")
 STATIC = ("--ip", "10.91.0.9", "--ip6", "fd91::9")
 POOLS, GATEWAYS = {"10.91.0.0/24", "fd91::/64"}, {"10.91.0.1", "fd91::1"}
 WEB, ECHO, LOCAL = 81, 5353, 82
@@ -44,7 +44,7 @@ class Workload:
     def start(self) -> None:
         docker, always = self.docker, ("--restart", "always")
         docker.network("blue", *BLUE)
-        docker.network("green", *GREEN)
+        docker.network("green", "--ipam-driver", self.host.driver, *GREEN)
         docker.web("web", *always, "--network", "blue", "-p", f"{WEB}:80")
         docker("network", "connect", "green", "web")
         docker.run("echo", *always, "--network", "blue", "-p", f"{ECHO}:{ECHO}/udp")
@@ -130,8 +130,8 @@ class Workload:
     def _recorded(self) -> Iterator[tuple[str, bool]]:
         """Whether pyflat's records and the kernel are what dockerd has."""
         host = self.host
-        yield "plan finds nothing to do", host.run("pyflat", "plan").returncode == 0
-        networks = ("network", "ls", "-q", "--no-trunc", "--filter", "driver=pyflat")
+        yield "plan finds nothing to do", host.ask_pyflat("plan").returncode == 0
+        networks = ("network", "ls", "-q", "--no-trunc", "--filter", f"driver={host.driver}")
         blue_and_green = self._identities()
         endpoints = [own.endpoint for own in blue_and_green]
         wanted = {("network", one) for one in self.docker(*networks).split()}

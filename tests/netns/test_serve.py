@@ -260,3 +260,20 @@ def test_without_a_plugin_there_is_no_plan(plugin: Serving) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith(f"pyflat: no pyflat answers on {plugin.socket}: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+NOT_SUPPORTED = {
+    "a user namespace": ("unshare", "--user", "--map-root-user", "--net"),
+    "/proc/sys/net is read-only": (
+        *("unshare", "--mount", "sh", "-c"),
+        'mount --bind -o ro /proc/sys /proc/sys && exec "$@"',
+        "sh",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", NOT_SUPPORTED)
+def test_what_is_not_supported_is_named_in_one_line_of_the_log(plugin: Serving, what: str) -> None:
+    process = plugin.start(*NOT_SUPPORTED[what])
+    assert process.stderr is not None
+    assert what in process.stderr.readline().partition("WARNING pyflat: not supported: ")[2]

@@ -49,7 +49,9 @@ ALLOWED: dict[str, set[str]] = {
     "pyflat.rebuild": {"pyflat.dataplane", "pyflat.driver", "pyflat.ipam"},
     "pyflat.serve": {
         *("pyflat", "pyflat.app", "pyflat.deadline", "pyflat.folder", "pyflat.settings"),
+        "pyflat.support",
     },
+    "pyflat.support": set(),
     "pyflat.cli": {
         *("pyflat", "pyflat.app", "pyflat.ipam.pools", "pyflat.report.topology"),
         *("pyflat.serve", "pyflat.settings"),

@@ -109,6 +109,15 @@ def test_a_listing_is_read_as_elements(kind: str, printed: object, expected: Ele
     assert list(elements_of("inet", listing(kind, "x", printed))) == [expected]
 
 
+@pytest.mark.parametrize(("number", "protocol"), [(6, "tcp"), (17, "udp"), (132, "sctp")])
+def test_a_protocol_is_read_where_the_system_has_no_names_of_them(
+    number: int, protocol: str
+) -> None:
+    printed = [{"concat": [number, 6]}, {"concat": ["10.0.0.2", 6]}]
+    (found,) = elements_of("inet", listing("map", "anyport4", printed))
+    assert found == element("anyport4", protocol, "6", data=("10.0.0.2", "6"))
+
+
 def test_empty_sets_and_other_entries_are_read_as_nothing() -> None:
     empty = {"set": {"family": "inet", "name": "x", "handle": 1}}
     chain = {"chain": {"family": "inet", "name": "x", "handle": 2}}

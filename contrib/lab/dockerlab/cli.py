@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from dockerlab import engines, firewalls, images, lab, packages, sockets
+from dockerlab import engines, firewalls, images, lab, packages, registry, sockets
 from dockerlab import etcd as etcd_
 from dockerlab.daemon import Daemon
 from dockerlab.errors import LabError
@@ -203,14 +203,16 @@ def down(name: str, everything: bool) -> None:
 @main.command()
 @click.argument("names", nargs=-1)
 def fetch(names: tuple[str, ...]) -> None:
-    """Get engines, firewalls and etcd and make images beforehand; all unless some are named.
+    """Get engines, firewalls, etcd and a registry and make images beforehand; all unless named.
 
     What the machine itself lacks is installed first.
     """
     packages.ensure()
-    for name in names or (*engines.available(), *images.ALL, *firewalls.ALL, "etcd"):
+    for name in names or (*engines.available(), *images.ALL, *firewalls.ALL, "etcd", "registry"):
         if name == "etcd":
             etcd_.fetch()
+        elif name == "registry":
+            registry.fetch()
         elif name in images.ALL:
             images.archive(images.get(name))
         elif name in firewalls.ALL:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -13,7 +14,8 @@ from dockerlab.daemon import Daemon
 from dockerlab.engines import Engine
 from dockerlab.errors import LabError
 from dockerlab.machine import Machine
-from dockerlab.processes import Process
+from dockerlab.managed import Managed
+from dockerlab.processes import Process, family
 
 _CONTAINERD = "/run/containerd/containerd.sock"
 
@@ -69,6 +71,14 @@ class Host(Machine):
         """Its IPv4 address on the underlay."""
         self.address6 = str(addresses[1])
         """Its IPv6 address on the underlay."""
+        self.managed: Managed | None = None
+        """The managed plugin, where that takes pyflat's place."""
+        self.driver = "pyflat"
+        """What the driver of its networks is called."""
+        self.state = "/var/lib/pyflat"
+        """The folder of pyflat's state."""
+        self.socket = self.path("/run/docker/plugins/pyflat.sock")
+        """Where pyflat's socket lies on the machine."""
         self.docker_config = folder / "docker-config"
         """A DOCKER_CONFIG with the plugins (compose, buildx), inside and outside alike."""
         self.docker_host = f"unix://{self.path('/run/docker.sock')}"
@@ -86,10 +96,22 @@ class Host(Machine):
             "pyflat",
             folder,
             command=lambda: [str(_required(plugin)), "serve"],
-            ready=lambda: sockets.accepts(self.path("/run/docker/plugins/pyflat.sock")),
+            ready=lambda: sockets.accepts(self.socket),
             args=pyflat_args,
             env=pyflat_env,
         )
+
+    def ask_pyflat(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run the command `pyflat`, for a managed plugin inside of it."""
+        if self.managed:
+            return self.run(*self.managed.command(*words))
+        return self.run("pyflat", *words, env={"PYFLAT_SOCKET": str(self.socket)})
+
+    @property
+    def plugin_pids(self) -> list[int]:
+        """The processes of pyflat, its main process first; none if it does not run."""
+        main = self.managed.pid if self.managed else self.pyflat.running and self.pyflat.pid
+        return list(family(main)) if main else []
 
     @property
     def daemons(self) -> dict[str, Daemon]:

@@ -147,5 +147,14 @@ ALL = {
             closure=True,
             config={"WorkingDir": "/app", "Cmd": ["python3"]},
         ),
+        Image(
+            name="plugin-base",
+            about="what the managed plugin is built from, see the Dockerfile",
+            packages=(
+                *("dnsmasq-base", "iptables", "libnftables1", "python3", "systemd"),
+                "busybox-static",
+            ),
+            closure=True,
+        ),
     )
 }

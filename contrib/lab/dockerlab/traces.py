@@ -15,10 +15,10 @@ from typing import Any, Protocol
 
 from dockerlab.errors import LabError
 from dockerlab.host import Host
-from dockerlab.processes import family
 
 TABLES = ("pyflat", "pyflat_tunnels")
 DATABASE = "/var/lib/pyflat/pyflat.db"
+"""Where a service has it."""
 NAMESPACE = "/run/netns/pyflat"
 
 
@@ -93,9 +93,10 @@ def ip(place: Place, *words: str) -> list[dict[str, Any]]:
 
 def records(host: Host) -> list[str]:
     """The rows of pyflat's database."""
-    if not host.path(DATABASE).exists():
+    file = host.path(f"{host.state}/pyflat.db")
+    if not file.exists():
         return []
-    with closing(sqlite3.connect(f"file:{host.path(DATABASE)}?mode=ro", uri=True)) as database:
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
         return [" ".join(row) for row in database.execute("SELECT kind, id, body FROM records")]
 
 
@@ -173,8 +174,8 @@ def _held(host: Host) -> Iterator[str]:
 
     Not where it has connections to a cluster, which come and go.
     """
-    if host.pyflat.running and not host.pyflat.env.get("PYFLAT_CLUSTER"):
-        for pid in family(host.pyflat.pid):
+    if not host.pyflat.env.get("PYFLAT_CLUSTER"):
+        for pid in host.plugin_pids:
             yield from (name for name in _sockets(pid) if name.startswith(("TCP", "UDP")))
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from itertools import chain, repeat
+from socket import IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP
 from string import Template
 from typing import Any
 
@@ -22,6 +24,11 @@ TABLES = {
     "inside-tunnels": "bridge pyflat_tunnels",
 }
 _FILES = {"inside": "bridge", "inside-tunnels": "tunnels"}
+
+_PROTOCOLS = {
+    str(number): name
+    for name, number in (("tcp", IPPROTO_TCP), ("udp", IPPROTO_UDP), ("sctp", IPPROTO_SCTP))
+}
 
 _DECLARATION = re.compile(r"(?:set|map) (\w+) \{ type(?:of)? ([\w .@,]+)")
 
@@ -58,10 +65,11 @@ def elements_of(family: str, listing: Mapping[str, Any]) -> Iterator[Element]:
         body = entry.get("set") or entry.get("map")
         for item in body.get("elem", ()) if body else ():
             match, data = item if "map" in entry else (item, None)
+            types = _types(family).get(body["name"], ())
             yield Element(
                 family=family,
                 name=body["name"],
-                match=tuple(_read(match)),
+                match=tuple(map(_name, _read(match), chain(types, repeat("")))),
                 data=tuple(_read(data)) if data is not None else (),
             )
 
@@ -106,6 +114,11 @@ def _words(verb: str, element: Element) -> str:
 def _word(kind: str, word: str) -> str:
     # Without quotes an interface could be named like a word of nft's language, or a number.
     return f'"{word}"' if kind in {"ifname", "iifname"} else word
+
+
+def _name(word: str, kind: str) -> str:
+    # Where there is no /etc/protocols, as in small images, nft prints numbers.
+    return _PROTOCOLS.get(word, word) if kind == "inet_proto" else word
 
 
 def _read(value: Any) -> Iterator[str]:
