@@ -25,6 +25,7 @@ from pyflat.names.serve import Answering
 from pyflat.overlay.access import Access, Addresses, check_host, read_access
 from pyflat.overlay.probe import Probe
 from pyflat.overlay.roster import Rosters
+from pyflat.overlay.swarm import Nodes
 from pyflat.rebuild import rebuild
 from pyflat.report.http import add_reports
 from pyflat.report.topology import Topology, topology
@@ -57,6 +58,7 @@ def create_app(settings: Settings) -> Flask:
     Learning(engine).start()
     Rosters(engine).start()
     Probe(engine).start()
+    Nodes(engine).start()
     joined = _join(settings, access, addresses, engine) if access and addresses else None
     claims, forget = joined or (None, _forget_nobody)
     app = create_http(engine, settings.pools, claims)
@@ -78,7 +80,7 @@ def _start(settings: Settings, kernel: LinuxKernel, cluster: Addresses | None) -
             f"state {settings.state_dir}: nothing is there, but this host has networks of pyflat; "
             "pyflat rebuild asks Docker for what is lost"
         )
-    engine = Engine(SqliteStore(settings.state_dir), kernel, cluster)
+    engine = Engine(SqliteStore(settings.state_dir), kernel, cluster, settings.scope)
     watch = Watch(engine)
     kernel.follow_inside(watch.add)
     engine.start()

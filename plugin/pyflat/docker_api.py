@@ -6,10 +6,13 @@ answered.
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from netaddr import AddrFormatError, IPAddress
 
 from pyflat.errors import BackendError
 
@@ -48,6 +51,67 @@ def running_containers() -> list[dict[str, Any]]:
     """Give what ``docker inspect`` says of each running container. Raises BackendError."""
     with _asking() as docker:
         return _running(_client(docker))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """What Docker knows of the swarm that this host is a node of.
+
+    ``own`` is the address that the others know this node by, ``here`` has the ids of the networks
+    that it has. A manager knows all ``others`` that are not down, and the ids of all ``networks``
+    of the swarm; a worker the nodes that have a network in common with it, and then ``networks``
+    is None.
+    """
+
+    own: IPAddress
+    others: frozenset[IPAddress]
+    here: frozenset[str]
+    networks: frozenset[str] | None = None
+
+
+def membership(shared: Iterable[str]) -> Membership | None:
+    """Ask for the swarm, and which networks of it this node has; None if it is no node of any.
+
+    Raises BackendError if Docker does not answer, or is about to join or to find its managers.
+    """
+    with _asking() as docker:
+        client = _client(docker)
+        told = client.info()["Swarm"]
+        if told["LocalNodeState"] == "inactive":
+            return None
+        if told["LocalNodeState"] != "active":
+            raise BackendError(f"Docker's swarm is {told['LocalNodeState']}")
+        own = IPAddress(told["NodeAddr"])
+        gossip = {network: _peers(docker, client, network) for network in shared}
+        texts = set().union(*gossip.values())
+        networks = None
+        if told["ControlAvailable"]:
+            texts |= {_address_of(n) for n in client.api.nodes() if n["Status"]["State"] != "down"}
+            networks = frozenset(network["Id"] for network in client.api.networks())
+    others = frozenset(_addresses(texts)) - {own}
+    here = frozenset(network for network, peers in gossip.items() if peers)
+    return Membership(own=own, others=others, here=here, networks=networks)
+
+
+def _peers(docker: Any, client: Any, network: str) -> set[str]:
+    """Give the addresses of the nodes that gossip about a network, none if this one does not."""
+    with suppress(docker.errors.NotFound):
+        peers = client.api.inspect_network(network).get("Peers") or ()
+        return {peer["IP"] for peer in peers}
+    return set()
+
+
+def _address_of(node: Mapping[str, Any]) -> str:
+    """Give the address of a node; a manager's own is in the leader's list as 0.0.0.0."""
+    managed: str = (node.get("ManagerStatus") or {}).get("Addr", "")
+    return managed.rpartition(":")[0].strip("[]") or str(node["Status"].get("Addr"))
+
+
+def _addresses(texts: Iterable[str]) -> Iterator[IPAddress]:
+    for text in texts:
+        with suppress(AddrFormatError, ValueError):
+            if int(address := IPAddress(text)):
+                yield address
 
 
 class Feed:

@@ -24,6 +24,7 @@ from pyflat.dataplane.plan import Step, plan
 from pyflat.driver.endpoints import drop_dead
 from pyflat.errors import BackendError, PyflatError
 from pyflat.model import Endpoint, Key, Network
+from pyflat.peers import Node
 from pyflat.site import Addresses, Site
 from pyflat.state import State
 from pyflat.store.base import Store
@@ -44,13 +45,19 @@ Follower: TypeAlias = Callable[[State, Set[Key]], None]
 class Engine:
     """Holds State and the kernel; every method may be called by any thread.
 
-    ``cluster`` as in ``Site``.
+    ``cluster`` and ``scope`` as in ``Site``.
     """
 
-    def __init__(self, store: Store, kernel: Kernel, cluster: Addresses | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        kernel: Kernel,
+        cluster: Addresses | None = None,
+        scope: str = "local",
+    ) -> None:
         self._store = store
         self._kernel = kernel
-        self.site = Site(kernel, cluster)
+        self.site = Site(kernel, cluster, scope)
         """This host, as its overlays see it."""
         self._lock = threading.Lock()
         self._state = State()
@@ -253,7 +260,7 @@ class Engine:
             network = state.require(Network, identifier)
             assert network.options.overlay is not None
             with suppress(PyflatError):  # while there is none, the last one may come back
-                tunnel = self.site.tunnel(network.options.overlay)
+                tunnel = self.site.tunnel(network.options.overlay, state.all(Node))
                 state = state.put(replace(network, tunnel=tunnel))
         if state.touched:
             self._commit(state)

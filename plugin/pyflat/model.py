@@ -7,7 +7,17 @@ from typing import ClassVar, TypeAlias, get_args
 from netaddr import IPAddress, IPNetwork
 
 from pyflat import naming
-from pyflat.peers import Claim, Overlay, Peer, Remote, Resolver, Segment, Tunnel
+from pyflat.peers import (
+    Allocation,
+    Claim,
+    Node,
+    Overlay,
+    Peer,
+    Remote,
+    Resolver,
+    Segment,
+    Tunnel,
+)
 
 #: A fact under which a record can be found without a search, as ("address", network, ip).
 IndexKey: TypeAlias = tuple[str, ...]
@@ -134,6 +144,11 @@ class Network:
     def is_clustered(self) -> bool:
         """Say whether a cluster tells what is where in the network."""
         return self.options.overlay is not None and self.options.overlay.clustered
+
+    @property
+    def is_swarm(self) -> bool:
+        """Say whether a swarm tells which hosts have the network."""
+        return self.options.overlay is not None and self.options.overlay.swarm
 
     @property
     def is_direct(self) -> bool:
@@ -320,6 +335,8 @@ Record: TypeAlias = (
     | Pool
     | AddressBlock
     | Peer
+    | Node
+    | Allocation
     | Remote
     | Claim
     | Segment

@@ -15,7 +15,8 @@ from pyflat.errors import InvalidRequest
 #: Every link of such a name was made by pyflat, even if nothing else says so yet.
 LINK_NAME = re.compile(r"p[befgvx]-[0-9a-z]{12}")
 
-_ID = re.compile(r"[0-9a-f]{64}|[0-9a-z]{25}")
+_SWARM_ID = re.compile(r"[0-9a-z]{25}")
+_ID = re.compile(rf"[0-9a-f]{{64}}|{_SWARM_ID.pattern}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_.+-]{1,15}")
 
 
@@ -30,6 +31,11 @@ def check_id(kind: str, value: str) -> str:
             f"{kind} {value!r} is not an id: 64 hexadecimal digits or 25 base36 characters"
         )
     return value
+
+
+def is_of_swarm(value: str) -> bool:
+    """Say whether an id is of what a swarm made."""
+    return bool(_SWARM_ID.fullmatch(value))
 
 
 def is_interface_name(name: str) -> bool:

@@ -22,7 +22,8 @@ class Overlay:
     """Options of a network that spans hosts.
 
     Which hosts have it is said by ``peers`` (plain addresses of VTEPs), by the file ``roster`` of
-    such addresses, by the multicast ``group``, or, if all are empty, by the cluster.
+    such addresses, by the multicast ``group``, by the ``swarm`` that this host is a node of, or,
+    if nothing of that is so, by the cluster.
     ``underlay`` is the device of the tunnel, "" for the one that leads to the others.
     """
 
@@ -33,11 +34,12 @@ class Overlay:
     underlay: str = ""
     port: int = 4789
     direct: bool = False
+    swarm: bool = False
 
     @property
     def clustered(self) -> bool:
         """Say whether a control plane tells where each MAC and address is."""
-        return not (self.peers or self.roster or self.group)
+        return not (self.peers or self.roster or self.group or self.swarm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,49 @@ class Peer:
         """Index by network, by host, and by what is not heard of any more."""
         expired = (("expired",),) if self.expired else ()
         return (("peers", str(self.vni)), ("peers-of", self.host), *expired)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A node of the swarm that this host is one of, by the address that others hear of it by.
+
+    ``own`` says that it is this host. ``gone`` is the Unix time at which it was seen to be gone, 0
+    while it is there.
+    """
+
+    kind: ClassVar[str] = "node"
+
+    address: IPAddress
+    own: bool = False
+    gone: float = 0.0
+
+    @property
+    def id(self) -> str:
+        """Name the node after its address."""
+        return str(self.address)
+
+    def index_keys(self) -> tuple[tuple[str, ...], ...]:
+        """Index what is this host."""
+        return (("own-node",),) if self.own else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """What this manager has said of a network of its swarm, to be so on every node.
+
+    Its ``id`` is the network's, ``subnets`` are those that the managers chose for it.
+    """
+
+    kind: ClassVar[str] = "allocation"
+
+    id: str
+    vni: int
+    subnets: tuple[IPNetwork, ...] = ()
+
+    def index_keys(self) -> tuple[tuple[str, ...], ...]:
+        """Index by VNI and by each subnet."""
+        subnets = (("granted", str(subnet)) for subnet in self.subnets)
+        return (("allocated", str(self.vni)), *subnets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

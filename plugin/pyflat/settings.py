@@ -39,6 +39,7 @@ class Settings:
     uplinks: tuple[str, ...] = ()
     sysctl_root: Path = Path("/proc/sys/net")
     namespace: str = "/run/netns/pyflat"
+    scope: str = "local"
     cluster: str = ""
     cluster_ca: str = ""
     cluster_cert: str = ""
@@ -58,6 +59,7 @@ MEANINGS = {
     "uplinks": "Further interfaces that lead out of the host, beside those of default routes.",
     "sysctl_root": "Where /proc/sys/net of the host is mounted.",
     "namespace": "Where the bridges of overlays lie, if it may be entered; empty: with the host.",
+    "scope": "Whose networks are made: of this host (local), or of its swarm (global).",
     "cluster": "Where hosts agree on overlays: etcd://HOST:PORT,HOST:PORT/PREFIX.",
     "cluster_ca": "File with the authorities that vouch for the cluster; empty: the system's.",
     "cluster_cert": "File with this host's certificate for the cluster.",

@@ -7,7 +7,7 @@ from netaddr import IPAddress
 
 from pyflat.dataplane.kernel import Kernel
 from pyflat.overlay.roster import listed
-from pyflat.peers import Overlay, Tunnel
+from pyflat.peers import Node, Overlay, Tunnel
 
 Addresses: TypeAlias = Callable[[], tuple[IPAddress, ...]]
 
@@ -15,12 +15,16 @@ Addresses: TypeAlias = Callable[[], tuple[IPAddress, ...]]
 class Site:
     """Implements ``pyflat.driver.overlays.Site``.
 
-    ``cluster`` gives the addresses where hosts agree on overlays, if they do.
+    ``cluster`` gives the addresses where hosts agree on overlays, if they do. ``scope`` is what
+    Docker is told: ``global`` for networks of a swarm.
     """
 
-    def __init__(self, kernel: Kernel, cluster: Addresses | None = None) -> None:
+    def __init__(
+        self, kernel: Kernel, cluster: Addresses | None = None, scope: str = "local"
+    ) -> None:
         self._kernel = kernel
         self._cluster = cluster
+        self._scope = scope
         self.leased: Callable[[], bool] = lambda: False
         """See ``Site.leased``; told by who asks the cluster."""
 
@@ -28,13 +32,20 @@ class Site:
         """See ``Site.clustered``."""
         return self._cluster is not None
 
+    def in_swarm(self) -> bool:
+        """See ``Site.in_swarm``."""
+        return self._scope == "global"
+
     def may_be_inside(self) -> bool:
         """See ``Site.may_be_inside``."""
         return self._kernel.may_be_inside()
 
-    def tunnel(self, overlay: Overlay) -> Tunnel:
+    def tunnel(self, overlay: Overlay, nodes: Iterable[Node] = ()) -> Tunnel:
         """See ``Site.tunnel``."""
-        return self._kernel.tunnel(overlay.underlay, self._others(overlay))
+        if not overlay.swarm:
+            return self._kernel.tunnel(overlay.underlay, self._others(overlay))
+        by_self = {node.own: node.address for node in nodes}
+        return self._kernel.tunnel(overlay.underlay, by_self.values(), by_self.get(True))
 
     def name_servers(self) -> tuple[IPAddress, ...]:
         """See ``Site.name_servers``."""

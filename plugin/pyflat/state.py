@@ -22,7 +22,7 @@ from pyflat.model import (
     Publication,
     Record,
 )
-from pyflat.peers import Claim, Peer, Remote, Resolver, Segment
+from pyflat.peers import Allocation, Claim, Node, Peer, Remote, Resolver, Segment
 
 Index: TypeAlias = "Map[IndexKey, Map[str, None]]"
 
@@ -34,6 +34,8 @@ R = TypeVar(
     Pool,
     AddressBlock,
     Peer,
+    Node,
+    Allocation,
     Remote,
     Claim,
     Segment,

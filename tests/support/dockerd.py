@@ -184,11 +184,37 @@ def revoke(network: str, endpoint: str) -> Call:
     return _on_endpoint("RevokeExternalConnectivity", network, endpoint)
 
 
-def request_pool(pool: str = "", part: str = "", *, ipv6: bool = False) -> Call:
+def allocate_network(network: str, *pools: str, **labels: str) -> Call:
+    """NetworkDriver.AllocateNetwork, of the leader of a swarm; ``labels`` as in create_network."""
+    data = [subnet(pool, AddressSpace="") for pool in pools]
+    return call(
+        "NetworkDriver.AllocateNetwork",
+        NetworkID=network,
+        Options=labels,
+        IPv4Data=data,
+        IPv6Data=None,
+    )
+
+
+def free_network(network: str) -> Call:
+    """NetworkDriver.FreeNetwork."""
+    return call("NetworkDriver.FreeNetwork", NetworkID=network)
+
+
+def discover(address: str, *, own: bool = False, gone: bool = False) -> Call:
+    """NetworkDriver.DiscoverNew of a node of the swarm, or DiscoverDelete."""
+    data = {"Address": address, "BindAddress": address if own else "", "Self": own}
+    method = "DiscoverDelete" if gone else "DiscoverNew"
+    return call(f"NetworkDriver.{method}", DiscoveryType=1, DiscoveryData=data)
+
+
+def request_pool(
+    pool: str = "", part: str = "", *, ipv6: bool = False, space: str = "PyflatLocal"
+) -> Call:
     """IpamDriver.RequestPool."""
     return call(
         "IpamDriver.RequestPool",
-        AddressSpace="PyflatLocal",
+        AddressSpace=space,
         Pool=pool,
         SubPool=part,
         Options=None,

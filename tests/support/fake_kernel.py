@@ -164,7 +164,9 @@ class FakeKernel:
         """See ``Kernel.may_be_inside``."""
         return self.has_inside
 
-    def tunnel(self, device: str, towards: Iterable[IPAddress]) -> Tunnel:
+    def tunnel(
+        self, device: str, towards: Iterable[IPAddress], known_by: IPAddress | None = None
+    ) -> Tunnel:
         """See ``Kernel.tunnel``: over eth0 at 192.0.2.11, whatever the others are."""
         return replace(self.underlay, device=device or self.underlay.device)
 

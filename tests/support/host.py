@@ -1,11 +1,11 @@
 """One host: the engine over a fake kernel, and containers that take and give back interfaces."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from netaddr import IPAddress
-from tests.support.dockerd import Call
+from tests.support.dockerd import Call, discover
 from tests.support.fake_kernel import FakeKernel
 from tests.support.news import News
 
@@ -52,10 +52,18 @@ def send(engine: Engine, call: Call, claims: Claims | None = None) -> dict[str, 
     return result
 
 
+#: Hosts that agree by etcd, and nodes of a swarm that know of another.
+KINDS: Mapping[str, Mapping[str, Any]] = {
+    "cluster": {},
+    "swarm": {"cluster": None, "scope": "global", "nodes": ("192.0.2.12",)},
+}
+
+
 class Host:
     """Takes requests as the HTTP side does, and plays the containers' part beside them.
 
-    ``inside`` says whether there is a namespace for overlays, ``cluster`` where hosts agree.
+    ``inside`` says whether there is a namespace for overlays, ``cluster`` where hosts agree,
+    ``scope`` whose networks are made, ``nodes`` which others the swarm has.
     """
 
     def __init__(
@@ -65,18 +73,22 @@ class Host:
         store: Store | None = None,
         cluster: Addresses | None = lambda: CLUSTER,
         inside: bool = False,
+        scope: str = "local",
+        nodes: Iterable[str] = (),
     ) -> None:
+        self._scope = scope
         self.kernel = kernel or FakeKernel(ETH0)
         self.kernel.has_inside = inside
         self.store = store or MemoryStore()
         self.claims: Claims | None = None
         self._cluster = cluster
         self.start()
+        self.send_all(map(discover, nodes))
         self.send_all(calls)
 
     def start(self) -> None:
         """Start a process."""
-        self.engine = Engine(self.store, self.kernel, self._cluster)
+        self.engine = Engine(self.store, self.kernel, self._cluster, self._scope)
         self.engine.start()
 
     def send(self, call: Call | News) -> dict[str, Any]:

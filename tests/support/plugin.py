@@ -17,10 +17,10 @@ class Reply(NamedTuple):
 
 
 class Plugin:
-    """The HTTP application over a host with a fake kernel."""
+    """The HTTP application over a host with a fake kernel; ``scope`` as in Host."""
 
-    def __init__(self, *calls: Call) -> None:
-        self.host = Host(cluster=None)
+    def __init__(self, *calls: Call, scope: str = "local") -> None:
+        self.host = Host(cluster=None, scope=scope)
         self.client = create_http(self.host.engine, POOLS).test_client()
         for each in calls:
             self.ok(each)

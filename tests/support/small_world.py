@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 from tests.support import dockerd
-from tests.support.dockerd import Call, docker_id
+from tests.support.dockerd import Call, docker_id, swarm_id
 from tests.support.news import News, segment
 
 from pyflat.peers import Peer, Remote
@@ -51,6 +51,7 @@ class World:
             *self._overlay("direct", 5, direct="true", antispoof="true"),
             *self._overlay("closed", 6, direct="true", **{ICC: "false"}),
             (self._network("wide", f"172.{subnet}.0.0/16"),),
+            *self._allocations("blue", "red"),
             *_addresses(f"10.{subnet}.0.0/24"),
         )
         self.pairs = tuple(dict.fromkeys(pair for chain in self.chains for pair in chain))
@@ -63,6 +64,15 @@ class World:
         return st.lists(parts, max_size=longest).map(
             lambda drawn: [pair for chain, length in drawn for pair in chain[:length]]
         )
+
+    def _allocations(self, *names: str) -> Iterator[Chain]:
+        """What a leader is asked for, and would be of another network with the same VNI."""
+        for number, name in enumerate(names):
+            network = swarm_id(f"{self._tag} {name}")
+            pool = f"172.{self._subnet}.{number}.0/24"
+            for labels in ({}, {"vni": str(self._subnet)}):
+                do = dockerd.allocate_network(network, pool, **labels)
+                yield (Pair(do, dockerd.free_network(network)),)
 
     def _network(
         self, name: str, *pools: str, internal: bool = False, labels: dict[str, str] | None = None

@@ -28,6 +28,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     "uplinks": ("eth1,tun0", ("eth1", "tun0")),
     "sysctl_root": ("/host/proc/sys/net", Path("/host/proc/sys/net")),
     "namespace": ("/run/netns/x", "/run/netns/x"),
+    "scope": ("global", "global"),
     "cluster": ("etcd://h1:2379", "etcd://h1:2379"),
     "cluster_ca": ("/etc/ca.pem", "/etc/ca.pem"),
     "cluster_cert": ("/etc/cert.pem", "/etc/cert.pem"),

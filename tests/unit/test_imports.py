@@ -26,7 +26,9 @@ ALLOWED: dict[str, set[str]] = {
     "pyflat.driver": {"pyflat.ipam"},
     "pyflat.ipam": set(),
     "pyflat.dataplane": set(),
-    "pyflat.overlay": {"pyflat.dataplane.path", "pyflat.ipam"},
+    "pyflat.overlay": {
+        *("pyflat.dataplane.path", "pyflat.docker_api", "pyflat.driver", "pyflat.ipam"),
+    },
     "pyflat.store": set(),
     "pyflat.engine": {
         *("pyflat.store", "pyflat.dataplane", "pyflat.driver.endpoints", "pyflat.site"),

@@ -9,10 +9,11 @@ from tests.support.fake_kernel import FakeKernel
 from tests.support.records import state_of
 from tests.support.witness import eventually
 
+from pyflat.driver.overlays import settle_peers
 from pyflat.engine import Engine
 from pyflat.model import Network, NetworkOptions
 from pyflat.overlay import roster
-from pyflat.overlay.roster import Rosters, read_roster, settle_roster
+from pyflat.overlay.roster import Rosters, read_roster
 from pyflat.peers import Overlay, Peer, Tunnel
 from pyflat.state import State
 from pyflat.store.memory import MemoryStore
@@ -42,11 +43,11 @@ def test_each_line_is_an_address_and_the_others_are_told() -> None:
 
 
 def test_hosts_come_and_go_with_the_list_and_this_one_is_none_of_them() -> None:
-    state = settle_roster(state_of(blue()), blue().id, {IPAddress(OWN), IPAddress(SECOND)})
+    state = settle_peers(state_of(blue()), blue().id, {IPAddress(OWN), IPAddress(SECOND)})
     assert hosts(state) == {SECOND}
     listed = {IPAddress(THIRD), IPAddress("fd00::1")}
-    assert hosts(settle_roster(state, blue().id, listed)) == {THIRD}
-    assert settle_roster(State(), blue().id, listed) == State()
+    assert hosts(settle_peers(state, blue().id, listed)) == {THIRD}
+    assert settle_peers(State(), blue().id, listed) == State()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.host import Host
+from tests.support.host import KINDS, Host
 from tests.support.small_world import Pair, World
 
 NEIGHBOURS = World("neighbours", 20)
@@ -19,11 +19,11 @@ def visit(host: Host, visitors: list[Pair]) -> list[Pair]:
     return made
 
 
-@given(NEIGHBOURS.sequences(5), VISITORS.sequences(10), st.booleans())
+@given(NEIGHBOURS.sequences(5), VISITORS.sequences(10), st.booleans(), st.sampled_from([*KINDS]))
 def test_a_sequence_and_its_inverse_leave_everything_as_it_was(
-    neighbours: list[Pair], visitors: list[Pair], inside: bool
+    neighbours: list[Pair], visitors: list[Pair], inside: bool, kind: str
 ) -> None:
-    host = Host(inside=inside)
+    host = Host(inside=inside, **KINDS[kind])
     visit(host, neighbours)
     before = host.picture()
     for pair in reversed(visit(host, visitors)):
@@ -31,11 +31,11 @@ def test_a_sequence_and_its_inverse_leave_everything_as_it_was(
     assert host.picture() == before
 
 
-@given(VISITORS.sequences(10), st.booleans(), st.data())
+@given(VISITORS.sequences(10), st.booleans(), st.sampled_from([*KINDS]), st.data())
 def test_everything_can_be_torn_down_in_any_order(
-    visitors: list[Pair], inside: bool, data: st.DataObject
+    visitors: list[Pair], inside: bool, kind: str, data: st.DataObject
 ) -> None:
-    host = Host(inside=inside)
+    host = Host(inside=inside, **KINDS[kind])
     before = host.picture()
     made = visit(host, visitors)
     host.send_all(data.draw(st.permutations([pair.undo for pair in made])))

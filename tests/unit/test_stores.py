@@ -24,6 +24,7 @@ from pyflat.model import (
     Record,
     Subnet,
 )
+from pyflat.peers import Allocation, Node
 from pyflat.store.memory import MemoryStore
 from pyflat.store.sqlite import SqliteStore
 
@@ -74,6 +75,13 @@ RECORDS: st.SearchStrategy[Record] = st.one_of(
         space=TEXTS,
         cidr=NETWORKS,
         references=st.integers(1, 9),
+    ),
+    st.builds(Node, address=ADDRESSES, own=st.booleans()),
+    st.builds(
+        Allocation,
+        id=TEXTS,
+        vni=st.integers(1, 9),
+        subnets=st.lists(NETWORKS, max_size=2).map(tuple),
     ),
     st.builds(
         AddressBlock, pool=TEXTS, number=st.integers(0, 99), taken=st.binary(), asked=st.binary()

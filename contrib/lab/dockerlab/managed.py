@@ -40,9 +40,14 @@ class Managed:
             *("docker", "plugin", command, *options, self.name, *rest), timeout=timeout, check=check
         )
 
-    def install(self, files: Path) -> None:
-        """Create it of a folder (see `pluginfiles`) and enable it; it is the host's pyflat then."""
+    def install(self, files: Path, *settings: str) -> None:
+        """Create it of a folder (see `pluginfiles`) and enable it; it is the host's pyflat then.
+
+        A setting is as PYFLAT_LOG_LEVEL=debug.
+        """
         self("create", str(files))
+        if settings:
+            self("set", *settings)
         self("enable")
         self.adopt()
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pyflat.api import messages
 from pyflat.api.calls import Method, Result, World
 from pyflat.api.codec import plain_address, subnet_address
-from pyflat.driver import endpoints
+from pyflat.driver import endpoints, swarm
 from pyflat.errors import InvalidRequest
 from pyflat.ipam.addresses import release_address, request_address
 from pyflat.ipam.pools import (
@@ -20,6 +20,7 @@ from pyflat.ipam.pools import (
     request_pool,
 )
 from pyflat.ipam.shared import cluster_network, request_shared_address
+from pyflat.ipam.swarm import release_swarm_pool, request_swarm_pool
 from pyflat.state import State
 
 
@@ -36,8 +37,12 @@ def _request_pool(
 ) -> Result:
     _check_options(request.Options)
     version: Literal[4, 6] = 6 if request.V6 else 4
+    is_swarm = request.AddressSpace == GLOBAL
     if request.Pool:
-        cidr = subnet_address("Pool", request.Pool, version=version).cidr
+        # Of any pool a swarm says that it is not IPv6 (swarmkit's allocator).
+        told = None if is_swarm else version
+        cidr = subnet_address("Pool", request.Pool, version=told).cidr
+        state = swarm.give_way(state, request.AddressSpace, cidr, world.alive)
     else:
         cidr = free_subnet(
             state,
@@ -47,14 +52,14 @@ def _request_pool(
             occupied=world.occupied(),
         )
     part = subnet_address("SubPool", request.SubPool).cidr if request.SubPool else None
-    state, lease = request_pool(
-        state, space=request.AddressSpace, cidr=cidr, part=part, automatic=not request.Pool
-    )
+    give = request_swarm_pool if is_swarm else partial(request_pool, space=request.AddressSpace)
+    state, lease = give(state, cidr=cidr, part=part, automatic=not request.Pool)
     return state, {"PoolID": str(lease), "Pool": str(cidr), "Data": {}}
 
 
 def _release_pool(state: State, request: messages.ReleasePool, _: World) -> Result:
-    return release_pool(state, request.PoolID), {}
+    is_swarm = request.PoolID.startswith(f"{GLOBAL}|")
+    return (release_swarm_pool if is_swarm else release_pool)(state, request.PoolID), {}
 
 
 def _request_address(state: State, request: messages.RequestAddress, world: World) -> Result:
@@ -65,7 +70,10 @@ def _request_address(state: State, request: messages.RequestAddress, world: Worl
     gateway = (request.Options or {}).get(messages.ADDRESS_TYPE) == messages.GATEWAY
     network = cluster_network(state, lease.pool)
     if network is None or gateway:
-        state, address = request_address(state, lease, wanted=wanted, gateway=gateway)
+        in_turn = lease.pool.startswith(f"{GLOBAL}|")
+        state, address = request_address(
+            state, lease, wanted=wanted, gateway=gateway, in_turn=in_turn
+        )
     else:
         leased = world.site.leased()
         state, address = request_shared_address(state, lease, network, wanted=wanted, leased=leased)
@@ -97,5 +105,6 @@ def methods(sources: Sequence[Source]) -> dict[str, Method]:
 
 def _check_options(options: Mapping[str, str] | None) -> None:
     for key in options or ():
-        if not key.startswith("com.docker."):
+        # The latter comes with the second pool of a network of a swarm.
+        if not key.startswith("com.docker.") and key != messages.ADDRESS_TYPE:
             raise InvalidRequest(f"address option {key} is not known; there are none")

@@ -14,6 +14,7 @@ INTERNAL = "com.docker.network.internal"
 NO_IPV6 = "com.docker.network.driver.private.no_proxy_6to4"
 PORT_MAP = "com.docker.network.portmap"
 NAME_SERVERS = "com.docker.network.endpoint.dnsservers"
+NODE_DISCOVERY = 1
 ADDRESS_TYPE = "RequestAddressType"
 GATEWAY = "com.docker.network.gateway"
 
@@ -104,11 +105,18 @@ class ProgramExternalConnectivity(Request, frozen=True, kw_only=True):
     Options: OptionMap = None
 
 
+class NodeDiscovery(Struct, frozen=True, kw_only=True):
+    """A node of a swarm (moby ``libnetwork/discoverapi``); ``Self`` is the one that is asked."""
+
+    Address: str = ""
+    Self: bool = False
+
+
 class Discover(Request, frozen=True, kw_only=True):
     """NetworkDriver.DiscoverNew and DiscoverDelete."""
 
     DiscoveryType: int = 0
-    DiscoveryData: dict[str, Any] | None = None
+    DiscoveryData: NodeDiscovery | None = None
 
 
 class Forget(Request, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from netaddr import IPAddress
 from pyflat.api import messages
 from pyflat.api.calls import Answer, Method, Result, World
 from pyflat.api.codec import mac_address, option, plain_address, subnet_address
-from pyflat.driver import connectivity, endpoints, networks
+from pyflat.driver import connectivity, endpoints, networks, swarm
 from pyflat.driver.connectivity import PortRequest
 from pyflat.driver.options import parse_options
 from pyflat.errors import InvalidRequest
@@ -20,8 +20,9 @@ PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
 _BROADCAST = IPAddress("255.255.255.255")
 
 
-def _capabilities(state: State, _: messages.Request, __: World) -> Result:
-    return state, {"Scope": "local", "ConnectivityScope": "global", "GwAllocChecker": True}
+def _capabilities(state: State, _: messages.Request, world: World) -> Result:
+    scope = "global" if world.site.in_swarm() else "local"
+    return state, {"Scope": scope, "ConnectivityScope": "global", "GwAllocChecker": True}
 
 
 def _check_gateway(state: State, request: messages.GwAllocCheck, _: World) -> Result:
@@ -54,13 +55,40 @@ def _delete_network(state: State, request: messages.NetworkRequest, _: World) ->
     return networks.delete_network(state, request.NetworkID), {}
 
 
-def _allocate_network(state: State, request: messages.AllocateNetwork, _: World) -> Result:
+def _allocate_network(state: State, request: messages.AllocateNetwork, world: World) -> Result:
     # The answer's options replace the user's, so they are given back whole.
-    return state, {"Options": request.Options or {}}
+    options = request.Options or {}
+    if not world.site.in_swarm():
+        return state, {"Options": options}
+    subnets = (*(request.IPv4Data or ()), *(request.IPv6Data or ()))
+    state, answer = swarm.allocate(
+        state,
+        identifier=request.NetworkID,
+        labels=options,
+        subnets=[_subnet(data).cidr for data in subnets],
+        site=world.site,
+    )
+    return state, {"Options": answer}
 
 
-def _nothing(state: State, _: messages.Request, __: World) -> Result:
-    return state, {}
+def _free_network(state: State, request: messages.NetworkRequest, _: World) -> Result:
+    return swarm.free(state, request.NetworkID), {}
+
+
+def _discover_new(state: State, request: messages.Discover, world: World) -> Result:
+    node = _node(request, world)
+    if node is None:
+        return state, {}
+    address = plain_address("DiscoveryData", node.Address)
+    return swarm.meet(state, address, own=node.Self), {}
+
+
+def _discover_delete(state: State, request: messages.Discover, world: World) -> Result:
+    node = _node(request, world)
+    if node is None:
+        return state, {}
+    address = plain_address("DiscoveryData", node.Address)
+    return swarm.miss(state, address, now=world.now()), {}
 
 
 def _create_endpoint(state: State, request: messages.CreateEndpoint, world: World) -> Result:
@@ -132,7 +160,7 @@ METHODS = {
     "GetCapabilities": Method(messages.Request, _capabilities),
     "GwAllocCheck": Method(messages.GwAllocCheck, _check_gateway),
     "AllocateNetwork": Method(messages.AllocateNetwork, _allocate_network),
-    "FreeNetwork": Method(messages.NetworkRequest, _nothing),
+    "FreeNetwork": Method(messages.NetworkRequest, _free_network),
     "CreateNetwork": Method(messages.CreateNetwork, _create_network),
     "DeleteNetwork": Method(messages.NetworkRequest, _delete_network),
     "CreateEndpoint": Method(messages.CreateEndpoint, _create_endpoint),
@@ -142,9 +170,15 @@ METHODS = {
     "Leave": Method(messages.EndpointRequest, _leave),
     "ProgramExternalConnectivity": Method(messages.ProgramExternalConnectivity, _program),
     "RevokeExternalConnectivity": Method(messages.EndpointRequest, _revoke),
-    "DiscoverNew": Method(messages.Discover, _nothing),
-    "DiscoverDelete": Method(messages.Discover, _nothing),
+    "DiscoverNew": Method(messages.Discover, _discover_new),
+    "DiscoverDelete": Method(messages.Discover, _discover_delete),
 }
+
+
+def _node(request: messages.Discover, world: World) -> messages.NodeDiscovery | None:
+    """Give the node of the swarm that an event is about, None if it is about something else."""
+    of_interest = request.DiscoveryType == messages.NODE_DISCOVERY and world.site.in_swarm()
+    return request.DiscoveryData if of_interest else None
 
 
 def _subnet(data: messages.IPAMData) -> Subnet:

@@ -93,6 +93,7 @@ _TYPES = {
     "pools": _Pools(),
     "uplinks": _Names(),
     "namespace": str,
+    "scope": click.Choice(["local", "global"]),
     **{field.name: str for field in fields(Settings) if field.name.startswith("cluster")},
     "host": str,
 }

@@ -39,11 +39,10 @@ class Kernel(Protocol):
     def may_be_inside(self) -> bool:
         """Say whether overlays can be made in a namespace of their own."""
 
-    def tunnel(self, device: str, towards: Iterable[IPAddress]) -> Tunnel:
-        """Find this host's end of a tunnel to the given addresses.
-
-        By an interface, or "" for that of the route to them. Raises InvalidRequest.
-        """
+    def tunnel(
+        self, device: str, towards: Iterable[IPAddress], known_by: IPAddress | None = None
+    ) -> Tunnel:
+        """See ``pyflat.dataplane.underlay.find_tunnel``."""
 
     def name_servers(self) -> tuple[IPAddress, ...]:
         """Give the host's name servers as Docker reads them."""

@@ -120,9 +120,11 @@ class LinuxKernel:
         """Have a follower told of the namespace of overlays as soon as it is entered."""
         self._inside.follow(follower)
 
-    def tunnel(self, device: str, towards: Iterable[IPAddress]) -> Tunnel:
+    def tunnel(
+        self, device: str, towards: Iterable[IPAddress], known_by: IPAddress | None = None
+    ) -> Tunnel:
         """See ``Kernel.tunnel``."""
-        return find_tunnel(device, towards)
+        return find_tunnel(device, towards, known_by)
 
     def name_servers(self) -> tuple[IPAddress, ...]:
         """See ``Kernel.name_servers``."""

@@ -18,18 +18,23 @@ _TO, _OUT, _SOURCE = 1, 4, 7
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
-def find_tunnel(device: str, towards: Iterable[IPAddress]) -> Tunnel:
+def find_tunnel(
+    device: str, towards: Iterable[IPAddress], known_by: IPAddress | None = None
+) -> Tunnel:
     """Find this host's end of a tunnel to the given addresses.
 
-    ``device`` names its interface; "" takes that of the route to the first of the addresses
-    that is another host's. Raises InvalidRequest where there is no such interface, address or
-    route.
+    ``device`` names its interface; "" takes the one that has the address that the others know this
+    host by, else that of the route to the first of the addresses that is another host's. Raises
+    InvalidRequest where there is no such interface, address or route.
     """
     addresses = list_addresses()
     own = {info.address.ip for info in addresses}
     others = [address for address in towards if address not in own]
     if device:
         return _tunnel(device, _first(device, addresses, others))
+    for info in addresses:
+        if info.address.ip == known_by:
+            return _tunnel(socket.if_indextoname(info.index), info)
     for other in others:
         index, source = _route_to(other)
         name = socket.if_indextoname(index)

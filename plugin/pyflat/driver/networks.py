@@ -44,7 +44,7 @@ def create_network(
     )
     _check_modes(network)
     old = state.get(Network, identifier)
-    network = span(network, labels, site, old)
+    network = span(state, network, labels, site)
     if old is not None and old.vni and network.vni == 0:
         network = clusters.with_vni(network, old.vni)
     if old == network:

@@ -158,6 +158,8 @@ OPTIONS: Mapping[str, Option] = {
     ),
 }
 
+DIRECT_NEEDS = "option direct: only a cluster knows which host has which addresses"
+
 #: Labels that dockerd itself acts on (moby libnetwork/netlabel); accepted and left alone.
 DOCKER_OWN = frozenset(
     {
@@ -208,7 +210,7 @@ def _overlay(found: dict[str, Any]) -> Overlay:
     if overlay.group and (overlay.peers or overlay.roster):
         raise InvalidRequest("option group: an overlay has peers or a group, not both")
     if overlay.direct and not overlay.clustered:
-        raise InvalidRequest("option direct: only a cluster knows which host has which addresses")
+        raise InvalidRequest(DIRECT_NEEDS)
     if not overlay.vni and not overlay.clustered:
         raise InvalidRequest("option vni='auto': only a cluster draws it; say a number")
     return overlay

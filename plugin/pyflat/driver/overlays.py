@@ -1,14 +1,15 @@
 """What CreateNetwork and DeleteNetwork do for a network of many hosts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from typing import Protocol
 
 from netaddr import IPAddress
 
+from pyflat.driver.options import DIRECT_NEEDS
 from pyflat.errors import InvalidRequest
 from pyflat.model import Network
-from pyflat.peers import OVERHEAD, Overlay, Peer, Remote, Resolver, Tunnel
+from pyflat.peers import OVERHEAD, Node, Overlay, Peer, Remote, Resolver, Tunnel
 from pyflat.state import State
 
 MTU = "com.docker.network.driver.mtu"
@@ -20,51 +21,84 @@ class Site(Protocol):
     def clustered(self) -> bool:
         """Say whether this host belongs to a cluster."""
 
+    def in_swarm(self) -> bool:
+        """Say whether networks are made for all nodes of a swarm."""
+
     def leased(self) -> bool:
         """Say whether the cluster counts on this host: only then it gives out addresses of it."""
 
     def may_be_inside(self) -> bool:
         """Say whether overlays can be made in a namespace of their own."""
 
-    def tunnel(self, overlay: Overlay) -> Tunnel:
-        """Find this host's end of an overlay's tunnel. Raises InvalidRequest."""
+    def tunnel(self, overlay: Overlay, nodes: Iterable[Node] = ()) -> Tunnel:
+        """Find this host's end of an overlay's tunnel. Raises InvalidRequest.
+
+        ``nodes`` are those that are known of the swarm.
+        """
 
     def name_servers(self) -> tuple[IPAddress, ...]:
         """Give the name servers that Docker takes from this host."""
 
 
-def span(network: Network, labels: Mapping[str, str], site: Site, old: Network | None) -> Network:
-    """Give an overlay this host's end of its tunnel, and the MTU that the tunnel leaves it.
+def governed(overlay: Overlay, site: Site) -> Overlay:
+    """Give an overlay with who tells which hosts have it.
 
-    What ``old`` has already stays as it is. Raises InvalidRequest for a host that could not
-    reach another, or for packets that are larger than the tunnel takes.
+    Raises InvalidRequest if nobody does, or for what could not be told.
     """
-    overlay = network.options.overlay
-    if overlay is None:
-        return network
-    if overlay.clustered and not site.clustered():
+    if not overlay.clustered or site.clustered():
+        return overlay
+    if not site.in_swarm():
         raise InvalidRequest(
             f"option vni={overlay.vni}: say which hosts have the network: peers=ADDRESS,… or "
-            "group=ADDRESS, or run pyflat with PYFLAT_CLUSTER"
+            "group=ADDRESS, or run pyflat with PYFLAT_CLUSTER, or as a swarm's, PYFLAT_SCOPE=global"
         )
-    known = old is not None and old.tunnel is not None
-    tunnel = old.tunnel if old is not None and known else site.tunnel(overlay)
-    inside = old.inside if old is not None and known else site.may_be_inside()
-    assert tunnel is not None
-    options = replace(network.options, mtu=_mtu(network, labels, tunnel))
+    if overlay.direct:
+        raise InvalidRequest(DIRECT_NEEDS)
+    if not overlay.vni:
+        raise InvalidRequest("option vni='auto': only a manager of a swarm draws it; say a number")
+    return replace(overlay, swarm=True)
+
+
+def span(state: State, network: Network, labels: Mapping[str, str], site: Site) -> Network:
+    """Give an overlay this host's end of its tunnel, and the MTU that the tunnel leaves it.
+
+    What is known of it already stays as it is. Raises InvalidRequest for a host that could not
+    reach another, or for packets that are larger than the tunnel takes.
+    """
+    if network.options.overlay is None:
+        return network
+    overlay = governed(network.options.overlay, site)
+    old = state.get(Network, network.id)
+    if old is not None and old.tunnel is not None:
+        tunnel, inside = old.tunnel, old.inside
+    else:
+        tunnel, inside = site.tunnel(overlay, state.all(Node)), site.may_be_inside()
+    options = replace(network.options, mtu=_mtu(network, labels, tunnel), overlay=overlay)
     return replace(network, tunnel=tunnel, inside=inside, options=options)
 
 
 def put_peers(state: State, network: Network) -> State:
-    """Add the other hosts that an overlay's options name."""
-    if network.vni is None:
+    """Add the other hosts that an overlay's options name, or that its swarm has."""
+    overlay = network.options.overlay
+    if overlay is None:
         return state
-    assert network.options.overlay is not None
-    assert network.tunnel is not None
-    for address in network.options.overlay.peers:
-        if address != network.tunnel.address:
-            state = state.put(Peer(vni=network.vni, host=str(address), vtep=address))
-    return state
+    return _put(state, network, other_nodes(state) if overlay.swarm else overlay.peers)
+
+
+def settle_peers(state: State, identifier: str, addresses: Set[IPAddress]) -> State:
+    """Make the other hosts of a network those that have the addresses."""
+    network = state.get(Network, identifier)
+    if network is None or network.vni is None:
+        return state
+    for peer in list(state.ids("peers", str(network.vni))):
+        if state.require(Peer, peer).vtep not in addresses:
+            state = state.drop(Peer, peer)
+    return _put(state, network, addresses)
+
+
+def other_nodes(state: State) -> set[IPAddress]:
+    """Give the addresses of all nodes of the swarm that are known, but for this host."""
+    return {node.address for node in state.all(Node) if not node.own}
 
 
 def drop_overlay(state: State, network: Network) -> State:
@@ -75,6 +109,16 @@ def drop_overlay(state: State, network: Network) -> State:
         state = state.drop(Remote, remote)
     for resolver in list(state.ids("resolvers", network.id)):
         state = state.drop(Resolver, resolver)
+    return state
+
+
+def _put(state: State, network: Network, addresses: Iterable[IPAddress]) -> State:
+    assert network.vni is not None
+    assert network.tunnel is not None
+    own = network.tunnel.address
+    for address in addresses:
+        if address != own and address.version == own.version:
+            state = state.put(Peer(vni=network.vni, host=str(address), vtep=address))
     return state
 
 

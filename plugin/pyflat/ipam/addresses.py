@@ -14,12 +14,18 @@ _FULL = b"\xff" * (SIZE // 8)
 
 
 def request_address(
-    state: State, lease: Lease, *, wanted: IPAddress | None = None, gateway: bool = False
+    state: State,
+    lease: Lease,
+    *,
+    wanted: IPAddress | None = None,
+    gateway: bool = False,
+    in_turn: bool = False,
 ) -> tuple[State, InterfaceAddress]:
     """Give out an address with the mask of its pool: the wanted one, else the lowest free.
 
     An address that was once wanted is chosen only when no other is free: the container that
-    asked for it may be started again, and nothing tells when it is removed. A gateway is chosen
+    asked for it may be started again, and nothing tells when it is removed. With ``in_turn``, so
+    is one that was ever given out: who had it may be remembered by others. A gateway is chosen
     from the whole pool, so that it is the same on every host whatever the range. Raises
     NotFound for an unknown pool, InvalidRequest for an address outside it, Conflict for one that
     is given out, Exhausted when none is left.
@@ -32,7 +38,7 @@ def request_address(
     address = lowest_free(state, pool, [part])
     if address is None:
         raise Exhausted(f"no address is left in {part} of pool {pool.cidr}")
-    return take(state, pool, address, asked=False)
+    return take(state, pool, address, asked=in_turn)
 
 
 def release_address(state: State, pool_id: str, address: IPAddress) -> State:
@@ -44,6 +50,14 @@ def release_address(state: State, pool_id: str, address: IPAddress) -> State:
     block = _block(state, pool, number)
     taken = _bits(block.taken) & ~(1 << bit)
     return _put(state, block, taken, _bits(block.asked))
+
+
+def set_aside(state: State, pool: Pool) -> State:
+    """Take all addresses of a pool back, as if who had them asked for them by name again."""
+    for identifier in list(state.ids("pool", pool.id)):
+        block = state.require(AddressBlock, identifier)
+        state = _put(state, block, 0, _bits(block.taken) | _bits(block.asked))
+    return state
 
 
 def given_out(state: State, pool_id: str, address: IPAddress) -> bool:

@@ -91,7 +91,7 @@ def free_subnet(
     """
     taken = _merged(
         (network.first, network.last)
-        for network in (*_pools(state, space, version), *occupied)
+        for network in (*_avoided(state, space, version), *occupied)
         if network.version == version
     )
     for source in sources:
@@ -117,6 +117,12 @@ def drop_pool(state: State, pool: Pool) -> State:
     for block in list(state.ids("pool", pool.id)):
         state = state.drop(AddressBlock, block)
     return state.drop(Pool, pool.id)
+
+
+def _avoided(state: State, space: str, version: int) -> list[IPNetwork]:
+    """Give what automatic pools of a space keep off: a host may have networks of both of ours."""
+    spaces = SPACES if space in SPACES else (space,)
+    return [cidr for each in spaces for cidr in _pools(state, each, version)]
 
 
 def _pools(state: State, space: str, version: int) -> list[IPNetwork]:

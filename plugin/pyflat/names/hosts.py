@@ -26,7 +26,7 @@ def files(state: State, key: Key) -> dict[File, str]:
     match state.lookup(key):
         case Endpoint(sandbox=sandbox) as endpoint if sandbox:
             network = state.require(Network, endpoint.network)
-            owners = [network.id] if network.vni is not None else []
+            owners = [network.id] if has_names(network) else []
             text = _lines((each.ip for each in endpoint.addresses), endpoint.names)
         case Remote() as remote if remote.id.isalnum():  # as ids are, and a file's name may be
             owners = list(state.ids("vni", str(remote.vni)))
@@ -49,13 +49,18 @@ def gateways(network: Network) -> Iterator[IPAddress]:
             yield subnet.gateway.ip
 
 
+def has_names(network: Network) -> bool:
+    """Say whether names of a network are ours to learn: those of a swarm are told by Docker."""
+    return network.vni is not None and not network.is_swarm
+
+
 def is_asked(state: State, network: Network, server: IPAddress) -> bool:
     """Say whether questions to a name server are ours to answer.
 
     That is so for a gateway of an overlay with containers here, and for the servers that these
     ask by way of it.
     """
-    if network.vni is None or not any(state.ids("network", network.id)):
+    if not has_names(network) or not any(state.ids("network", network.id)):
         return False
     own = list(gateways(network))
     if server in own:

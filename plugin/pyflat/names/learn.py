@@ -89,7 +89,7 @@ class Learning:
 
     def _is_overlay(self, identifier: str) -> bool:
         network = self._engine.state.get(Network, identifier)
-        return network is not None and network.vni is not None
+        return network is not None and hosts.has_names(network)
 
     def _learn(self, container: Facts) -> None:
         for connection in container["NetworkSettings"]["Networks"].values():

@@ -1,16 +1,16 @@
 """Hosts of an overlay that are listed in a file (``peers=@FILE``), which is followed."""
 
 import logging
-from collections.abc import Callable, Set
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from netaddr import AddrFormatError, IPAddress
 
+from pyflat.driver.overlays import settle_peers
 from pyflat.model import Network
 from pyflat.overlay import rounds
 from pyflat.overlay.rounds import Rounds
-from pyflat.peers import Peer
 from pyflat.state import State
 
 log = logging.getLogger(__name__)
@@ -51,21 +51,6 @@ def listed(path: str) -> set[IPAddress]:
         return set()
 
 
-def settle_roster(state: State, identifier: str, addresses: Set[IPAddress]) -> State:
-    """Make the other hosts of a network those that are listed."""
-    network = state.get(Network, identifier)
-    if network is None or network.vni is None or network.tunnel is None:
-        return state
-    own = network.tunnel.address
-    others = {a for a in addresses if a != own and a.version == own.version}
-    for peer in list(state.ids("peers", str(network.vni))):
-        if state.require(Peer, peer).vtep not in {*others, None}:
-            state = state.drop(Peer, peer)
-    for address in others:
-        state = state.put(Peer(vni=network.vni, host=str(address), vtep=address))
-    return state
-
-
 class Rosters:
     """Follows the files of this host's overlays.
 
@@ -98,8 +83,8 @@ class Rosters:
         self._say(network, f"{path}: no address in line {lines}" if bad else "")
         # Read as often as looked at: a time that did not change proves nothing.
         state = self._engine.state
-        if settle_roster(state, network.id, addresses) is not state:
-            self._engine.learn(lambda state: (settle_roster(state, network.id, addresses), None))
+        if settle_peers(state, network.id, addresses) is not state:
+            self._engine.learn(lambda state: (settle_peers(state, network.id, addresses), None))
 
     def _say(self, network: Network, problem: str) -> None:
         if problem and self._problems.get(network.id) != problem:

@@ -1,0 +1,168 @@
+"""Networks of a swarm, with pyflat's address manager and with Docker's."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+
+import pytest
+from tests.docker.client import Container, Docker
+from tests.docker.outage import Loss, pinging
+from tests.docker.swarms import (
+    PATIENCE,
+    SETTINGS,
+    Spread,
+    leaves_nothing,
+    new_leader,
+    remains,
+    silent,
+    swarm_of_three,
+    tasks,
+    vnis,
+)
+
+from dockerlab import Lab, parallel, power
+from dockerlab.managed import Managed
+from dockerlab.processes import wait_until
+
+pytestmark = pytest.mark.engine("28.5")
+
+OURS = ("--ipam-driver", "pyflat:latest")
+DOCKERS = ("--subnet", "10.44.0.0/24")
+PEERS = "peers=192.0.2.11,192.0.2.12,192.0.2.13"
+
+
+@pytest.fixture(scope="module")
+def lab(engine: str) -> Iterator[Lab]:
+    with swarm_of_three(engine) as lab:
+        yield lab
+
+
+@pytest.fixture
+def manager(lab: Lab) -> Iterator[Docker]:
+    """The leader's docker command; what a test made has to be gone everywhere when it ends."""
+    yield new_leader(lab)
+    assert leaves_nothing(lab), {host.name: remains(host) for host in lab.hosts}
+
+
+def lost(ways: list[tuple[Container, str]], event: Callable[[], None]) -> list[Loss]:
+    """What is lost between containers and addresses while something happens."""
+    with ExitStack() as stack:
+        flows = [stack.enter_context(pinging(*way)) for way in ways]
+        event()
+    return [flow.loss for flow in flows]
+
+
+@pytest.mark.parametrize(
+    "addresses", [OURS, pytest.param(DOCKERS, marks=pytest.mark.full)], ids=["ours", "Docker's"]
+)
+def test_containers_and_tasks_of_all_nodes_talk_by_address_and_name(
+    manager: Docker, lab: Lab, addresses: tuple[str, ...]
+) -> None:
+    net = Spread(manager, lab.hosts, "net", *addresses)
+    assert net.silent() == []
+    words = ("--detach", "--name", "six", "--replicas", "6", "--endpoint-mode", "dnsrr")
+    manager("service", "create", *words, "--network", "net", "busybox", "sleep", "1d")
+    for place in net.containers:
+        assert wait_until(partial(_knows_all, place), PATIENCE, 0.5), tasks(place, "six")
+    known = {address: address for address in tasks(net.containers[0], "six")}
+    assert silent(net.containers, known) == []
+    assert net.containers[0].pings_name("six")
+    manager("service", "rm", "six")
+    net.remove(manager)
+
+
+def _knows_all(place: Container) -> bool:
+    return len(tasks(place, "six")) == 6
+
+
+def test_a_wrong_option_is_told_in_the_leaders_log(manager: Docker) -> None:
+    manager.network("wrong", "--attachable", "-o", "mtux=1")
+    told = "AllocateNetwork: option mtux is not known"
+    assert wait_until(lambda: told in manager.host.dockerd.log.read_text(), 10)
+    assert manager.inspect("network", "wrong")["Driver"] == ""
+    manager("network", "rm", "wrong")
+
+
+def test_a_network_of_two_subnets_is_refused(manager: Docker) -> None:
+    manager.network("two", *OURS, "--ipv6", *DOCKERS, "--subnet", "fd44::/64")
+    told = "AllocateNetwork: a swarm gives a container one address"
+    assert wait_until(lambda: told in manager.host.dockerd.log.read_text(), 10)
+    manager("network", "rm", "two")
+
+
+def test_networks_outlive_their_leader_and_a_new_one_makes_more(manager: Docker, lab: Lab) -> None:
+    dead = manager.host
+    one, other = (host for host in lab.hosts if host is not dead)
+    nets = [Spread(manager, lab.hosts, *words) for words in (("ours", *OURS), ("b", *DOCKERS))]
+    before = vnis(manager, "ours", "b")
+    survivors = [nets[0].on(one), nets[0].on(other)]
+    targets = (survivors[1], nets[0].on(dead))
+    ways = [(survivors[0], target.address("ours")) for target in targets]
+
+    def kill() -> None:
+        dead.dockerd.kill()
+        successor = new_leader(lab)
+        assert vnis(successor, "ours", "b") == before
+        green = Spread(successor, (one, other), "green", *OURS)
+        assert green.silent() == []
+        assert vnis(successor, "green")[0] not in before
+        green.remove(successor)
+
+    assert [loss.lost for loss in lost(ways, kill)] == [0, 0]
+    dead.dockerd.start()
+    for net in nets:
+        again = net.on(dead)
+        # It takes until the swarm has heard of its node again.
+        assert wait_until(partial(_starts, again), PATIENCE, 1)
+        assert wait_until(partial(_talks, net), 20), net.silent()
+        net.remove(new_leader(lab))
+
+
+def test_a_worker_that_loses_its_power_comes_back(manager: Docker, lab: Lab) -> None:
+    net = Spread(manager, lab.hosts, "ours", *OURS)
+    away = next(host for host in lab.hosts if host is not manager.host)
+    manager("node", "demote", away.name)
+    rest = [each for each in net.containers if each.docker.host is not away]
+    way = (rest[0], rest[1].address("ours"))
+
+    assert [loss.lost for loss in lost([way], partial(power.cut, away))] == [0]
+    away.dockerd.start()
+    assert wait_until(partial(_starts, net.on(away)), PATIENCE, 1)
+    assert wait_until(partial(_talks, net), 20), net.silent()
+    manager("node", "promote", away.name)
+    net.remove(manager)
+
+
+def _starts(container: Container) -> bool:
+    return container.docker.host.run("docker", "start", container.name).returncode == 0
+
+
+def _talks(net: Spread) -> bool:
+    return net.silent() == []
+
+
+def test_networks_of_scope_local_are_each_nodes_own_in_a_swarm_too(
+    manager: Docker, lab: Lab
+) -> None:
+    def set_scope(scope: str) -> None:
+        for host in lab.hosts:
+            plugin = Managed(host)
+            plugin("disable", "--force")
+            plugin("set", f"PYFLAT_SCOPE={scope}")
+            plugin("enable")
+
+    set_scope("local")
+    parallel.each(lambda host: _configure(Docker(host)), lab.hosts)
+    net = Spread(manager, lab.hosts, "each", "--scope", "swarm", "--config-from", "own")
+    assert net.silent() == []
+    assert net.containers[2].address("each").startswith("10.42.3.")
+    net.remove(manager)
+    parallel.each(lambda host: Docker(host)("network", "rm", "own"), lab.hosts)
+    assert leaves_nothing(lab)
+    set_scope(SETTINGS[0].partition("=")[2])
+
+
+def _configure(docker: Docker) -> None:
+    part = f"10.42.{docker.host.name.removeprefix('h')}.0/24"
+    addresses = ("--subnet", "10.42.0.0/16", "--gateway", "10.42.0.1", "--ip-range", part)
+    docker("network", "create", "--config-only", *addresses, "-o", "vni=42", "-o", PEERS, "own")
