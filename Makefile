@@ -7,7 +7,7 @@ TARGET = /opt/pyflat
 PLUGIN = pyflat:latest
 MAKEFLAGS += --no-print-directory
 
-.PHONY: plugin plugin-push plugin-files bench soak demo test test-quick test-all sequences golden lab check format lock setup install clean
+.PHONY: plugin plugin-push plugin-files bench soak demo test test-quick test-all sequences golden screens lab check format lock setup install clean
 
 demo: setup
 	@PYTHONPATH=contrib/lab .venv/bin/python contrib/demo.py
@@ -24,9 +24,9 @@ test-all: check lab sequences
 sequences: setup
 	@PYFLAT_TEST_SEQUENCES=5000 $(PYTEST) --quiet tests/unit/test_pools_and_addresses.py
 
-# The firewall of tests/golden, written anew from the kernel; git diff shows what changed.
+# The firewall of tests/golden and the pictures of tests/pictures; git diff shows what changed.
 golden: setup
-	@$(PYTEST) --quiet --update-golden tests/netns/test_golden.py
+	@$(PYTEST) --quiet --update-golden tests/netns/test_golden.py tests/unit/test_pictures.py
 
 check: setup
 	@.venv/bin/ruff format --check --quiet .
@@ -37,6 +37,10 @@ check: setup
 format: setup
 	@.venv/bin/ruff check --fix --quiet .
 	@.venv/bin/ruff format --quiet .
+
+# The pictures of docs/images, from real hosts.
+screens: lab
+	@PYTHONPATH=contrib/lab .venv/bin/python contrib/screens/make.py
 
 # What the engines and pyflat itself need of the system, before a test finds it missing.
 lab: setup
@@ -49,7 +53,7 @@ soak: lab
 	@PYTHONPATH=contrib/lab:contrib/bench .venv/bin/python -m dockersoak $(ARGS)
 
 lock: setup
-	@.venv/bin/pip install --quiet --upgrade --upgrade-strategy eager --editable .[lab,test,check]
+	@.venv/bin/pip install --quiet --upgrade --upgrade-strategy eager --editable .[test,check]
 	@{ echo "# Exact versions for development and CI; make lock writes it anew."; \
 	   .venv/bin/pip freeze --exclude-editable; } > requirements.lock
 

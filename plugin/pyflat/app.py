@@ -2,9 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flask import Flask
 
@@ -28,11 +28,14 @@ from pyflat.overlay.roster import Rosters
 from pyflat.overlay.swarm import Nodes
 from pyflat.rebuild import rebuild
 from pyflat.report.http import add_reports
-from pyflat.report.topology import Topology, topology
+from pyflat.report.topology import ClusterView, Topology, topology
 from pyflat.settings import Settings
 from pyflat.site import Site
 from pyflat.state import State
 from pyflat.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from pyflat.overlay.cluster import Cluster
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +63,11 @@ def create_app(settings: Settings) -> Flask:
     Probe(engine).start()
     Nodes(engine).start()
     joined = _join(settings, access, addresses, engine) if access and addresses else None
-    claims, forget = joined or (None, _forget_nobody)
+    claims, cluster = joined or (None, None)
     app = create_http(engine, settings.pools, claims)
-    add_forgetting(app, forget)
-    add_reports(app, engine, lambda: _topology(settings, engine.state))
+    add_forgetting(app, cluster.forget if cluster else _forget_nobody)
+    since = time.time()
+    add_reports(app, engine, lambda: _topology(settings, engine.state, since, cluster))
     app.wsgi_app = Deadline(app.wsgi_app, LIMIT)  # type: ignore[method-assign]
     ends = app.extensions["pyflat-ends"] = ExitStack()
     ends.callback(engine.stop)
@@ -133,10 +137,10 @@ def _access(settings: Settings) -> Access | None:
 
 def _join(
     settings: Settings, access: Access, addresses: Addresses, engine: Engine
-) -> tuple[Claims, Callable[[str], None]]:
+) -> tuple[Claims, "Cluster"]:
     """Begin to tell the cluster of this host, and to hear of others.
 
-    Gives what claims of it, and what forgets a host.
+    Gives what claims of it, and itself.
     """
     # Late: without a cluster nobody needs what they import.
     from pyflat.overlay.cluster import Cluster
@@ -151,15 +155,34 @@ def _join(
     engine.subscribe(upkeep.follow)
     cluster.start()
     upkeep.start()
-    return upkeep.claims, cluster.forget
+    return upkeep.claims, cluster
 
 
 def _forget_nobody(_: str) -> None:
     raise InvalidRequest("this host belongs to no cluster: PYFLAT_CLUSTER is not set")
 
 
-def _topology(settings: Settings, state: State) -> Topology:
-    return topology(state, host=settings.host, version=__version__, namespace=settings.namespace)
+def _topology(
+    settings: Settings, state: State, since: float, cluster: "Cluster | None"
+) -> Topology:
+    return topology(
+        state,
+        host=settings.host,
+        version=__version__,
+        namespace=settings.namespace,
+        since=since,
+        cluster=_standing(cluster) if cluster else None,
+    )
+
+
+def _standing(cluster: "Cluster") -> ClusterView:
+    status = cluster.status()
+    return ClusterView(
+        name=status.cluster,
+        leased=status.leased,
+        telling=status.telling,
+        hearing=status.hearing,
+    )
 
 
 def _kernel(settings: Settings) -> LinuxKernel:

@@ -7,8 +7,8 @@ answered.
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,26 @@ def networks_of(driver: str) -> list[dict[str, Any]]:
     with _asking() as docker:
         networks = _client(docker).networks.list(filters={"driver": driver}, greedy=True)
         return [network.attrs for network in networks]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What Docker calls networks, by their ids, and containers, by those of their endpoints."""
+
+    networks: Mapping[str, str] = field(default_factory=dict)
+    containers: Mapping[str, str] = field(default_factory=dict)
+
+
+def names() -> Names:
+    """Give the names of all networks and running containers. Raises BackendError."""
+    with _asking() as docker, closing(_client(docker)) as client:
+        networks = {network["Id"]: network["Name"] for network in client.api.networks()}
+        containers = {}
+        for container in client.api.containers():
+            name = container["Names"][0].removeprefix("/") if container["Names"] else ""
+            for connection in container["NetworkSettings"]["Networks"].values():
+                containers[connection["EndpointID"]] = name
+        return Names(networks=networks, containers=containers)
 
 
 def running_containers() -> list[dict[str, Any]]:

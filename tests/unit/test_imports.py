@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
         *("pyflat.store", "pyflat.dataplane", "pyflat.driver.endpoints", "pyflat.site"),
     },
     "pyflat.site": {"pyflat.dataplane", "pyflat.overlay.roster"},
-    "pyflat.report": {"pyflat.dataplane"},
+    "pyflat.report": {"pyflat.dataplane", "pyflat.docker_api", "pyflat.driver.options"},
     "pyflat.settings": {"pyflat.ipam.pools"},
     "pyflat.deadline": set(),
     "pyflat.app": {
@@ -55,7 +55,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "pyflat.support": set(),
     "pyflat.cli": {
-        *("pyflat", "pyflat.app", "pyflat.ipam.pools", "pyflat.report.topology"),
+        *("pyflat", "pyflat.app", "pyflat.docker_api", "pyflat.ipam.pools", "pyflat.report"),
         *("pyflat.serve", "pyflat.settings"),
     },
 }
@@ -68,9 +68,12 @@ LIBRARIES = {
     "gunicorn": {"pyflat.deadline", "pyflat.serve"},
     "sqlite3": {"pyflat.store.sqlite"},
     "click": {
-        *(f"pyflat.cli.{part}" for part in ("asking", "forget", "plan", "rebuild", "service")),
+        *(f"pyflat.cli.{part}" for part in ("asking", "forget", "graph", "listing", "plan")),
+        *(f"pyflat.cli.{part}" for part in ("rebuild", "service", "status", "tables")),
         "pyflat.cli",
     },
+    "graphviz": {"pyflat.report.dot"},
+    "rich": {"pyflat.cli.tables"},
     "subprocess": {
         *("pyflat.cli.service", "pyflat.dataplane.docker_user", "pyflat.dataplane.relay"),
         "pyflat.names.dnsmasq",

@@ -8,7 +8,7 @@ from tests.support.records import endpoint, network, state_of
 
 from pyflat.model import NetworkOptions, Pool, PortBinding, Publication, pool_id
 from pyflat.peers import Overlay, Peer, Remote, Tunnel
-from pyflat.report.topology import Topology, topology
+from pyflat.report.topology import ClusterView, Topology, topology
 from pyflat.state import State
 
 LAN = network("lan", "172.30.0.0/24", "fd30::/64", space="PyflatLocal")
@@ -32,8 +32,22 @@ BLUE = replace(
 
 def shown(state: State) -> Topology:
     """A topology as it arrives at a reader."""
-    made = topology(state, host="h1", version="1", namespace="/run/netns/pyflat")
+    made = topology(
+        state,
+        host="h1",
+        version="1",
+        namespace="/run/netns/pyflat",
+        since=1795584417.5,
+        cluster=ClusterView(name="etcd://h9:2379", leased=True, telling="", hearing="away"),
+    )
     return msgspec.json.decode(msgspec.json.encode(made), type=Topology)
+
+
+def test_the_host_is_shown_with_how_it_stands_with_its_cluster() -> None:
+    host = shown(state_of())
+    assert (host.host, host.since, host.networks, host.pools) == ("h1", 1795584417.5, (), ())
+    assert host.cluster is not None
+    assert (host.cluster.leased, host.cluster.hearing) == (True, "away")
 
 
 def test_a_network_is_shown_with_its_containers_and_their_ports() -> None:

@@ -10,11 +10,12 @@ from dockerlab.errors import CommandError, LabError
 
 _log = logging.getLogger(__name__)
 
-# dockerd needs the libraries, pyflat systemd's socket proxy and dnsmasq; nc, ping and tcpdump are
-# what an experiment reaches for.
+# dockerd needs the libraries, pyflat systemd's socket proxy, dnsmasq and graphviz; nc, ping and
+# tcpdump are what an experiment reaches for.
 NEEDED = (
     "dnsmasq-base",
     "ethtool",
+    "graphviz",
     "iproute2",
     "iptables",
     "iputils-ping",

@@ -12,9 +12,12 @@ from netaddr import AddrFormatError, IPNetwork
 
 from pyflat import __version__
 from pyflat.cli.forget import forget
+from pyflat.cli.graph import graph
+from pyflat.cli.listing import endpoints, networks, options, peers, pools, ports
 from pyflat.cli.plan import plan
 from pyflat.cli.rebuild import rebuild
 from pyflat.cli.service import install_service, uninstall_service
+from pyflat.cli.status import status
 from pyflat.errors import PyflatError
 from pyflat.ipam.pools import Source
 from pyflat.naming import is_interface_name
@@ -142,7 +145,10 @@ def serve(**values: Any) -> None:
     run(Settings(**values))
 
 
-for command in (forget, plan, rebuild, install_service, uninstall_service):
+for command in (
+    *(status, networks, endpoints, ports, peers, pools, options, graph, plan),
+    *(forget, rebuild, install_service, uninstall_service),
+):
     commands.add_command(command)
 
 

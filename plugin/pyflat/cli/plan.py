@@ -1,6 +1,5 @@
 """``pyflat plan``: how the host's network differs from what it should be."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import click
 
 from pyflat.cli.asking import read, socket_option
+from pyflat.cli.tables import json_option, write_json
 
 #: Exit status where there is a difference; 0 is none and 1 an error.
 DIFFERS = 2
@@ -15,14 +15,17 @@ DIFFERS = 2
 
 @click.command()
 @socket_option
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@json_option
 def plan(socket: Path, as_json: bool) -> None:
     """Show what pyflat would mend now; change nothing.
 
     The status is 0 if all is as it should be, 2 if not, 1 if no plugin answers.
     """
     found = read(socket, "plan")
-    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(_lines(found)))
+    if as_json:
+        write_json(found)
+    else:
+        click.echo("\n".join(_lines(found)))
     sys.exit(DIFFERS if any(found.values()) else 0)
 
 

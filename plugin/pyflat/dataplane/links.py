@@ -19,7 +19,7 @@ NEW_LINK, DELETE_LINK, _GET_LINK = 16, 17, 18
 NEW_ADDRESS, DELETE_ADDRESS, _GET_ADDRESS = 20, 21, 22
 
 # linux/if_link.h: IFLA_…, IFLA_INFO_… and IFLA_BRPORT_…
-_MAC, _NAME, _MTU, _MASTER, _LINK_INFO = 1, 3, 4, 10, 18
+_MAC, _NAME, _MTU, _LOWER, _MASTER, _LINK_INFO = 1, 3, 4, 5, 10, 18
 _ALIAS, _GROUP, _PEER_NAMESPACE = 20, 27, 37
 _KIND, _DATA, _PORT_DATA, _PORT_MODE = 1, 2, 5, 4
 # IFLA_VXLAN_…
@@ -36,8 +36,9 @@ _ADDRESS = struct.Struct("=BBBBI")  # struct ifaddrmsg
 class LinkInfo:
     """One interface; ``master`` is the index of its bridge, or 0.
 
-    ``peer_is_away`` says of a veth pair that its other end is in another namespace; ``data`` is
-    what only links of its kind have.
+    ``lower`` is the index of the other end of a veth pair, in the namespace where that is, and of
+    what a tunnel or a VLAN lies on; ``peer_is_away`` says of a veth pair that its other end is in
+    another namespace; ``data`` is what only links of its kind have.
     """
 
     index: int
@@ -46,6 +47,7 @@ class LinkInfo:
     mac: str
     mtu: int
     master: int
+    lower: int
     alias: str
     group: int
     up: bool
@@ -101,6 +103,7 @@ def read_link(message: bytes) -> LinkInfo:
         mac=parts.get(_MAC, b"").hex(":"),
         mtu=_number(parts.get(_MTU, b"")),
         master=_number(parts.get(_MASTER, b"")),
+        lower=_number(parts.get(_LOWER, b"")),
         alias=_text(parts.get(_ALIAS, b"")),
         group=_number(parts.get(_GROUP, b"")),
         up=bool(flags & _UP),

@@ -130,6 +130,21 @@ class Namespace:
         self.home.close()
 
 
+def visit(path: Path, function: Callable[[], T]) -> T:
+    """Call a function in the namespace of a path, in a thread of its own; give what it gives.
+
+    Raises OSError if there is no such namespace, or this process may not enter it.
+    """
+
+    def call() -> T:
+        with path.open() as there:
+            netns.setns(there.fileno())
+        return function()
+
+    with ThreadPoolExecutor(1, "visit") as thread:
+        return thread.submit(call).result()
+
+
 def _existing(folder: Path) -> Path:
     return next(each for each in (folder, *folder.parents) if each.exists())
 

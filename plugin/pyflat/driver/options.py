@@ -24,6 +24,14 @@ class Option:
     allowed: str
     meaning: str
 
+    @property
+    def default(self) -> str:
+        """Write what holds where the option is not given; "" if that is nothing at all."""
+        value: Any = NetworkOptions(overlay=Overlay())
+        for name in self.field.split("."):
+            value = getattr(value, name)
+        return str(value).lower() if isinstance(value, bool) else str(value or "")
+
 
 #: Docker's gateway modes (moby libnetwork/drivers/bridge, gwMode).
 GATEWAY_MODES = ("nat", "nat-unprotected", "routed", "isolated")

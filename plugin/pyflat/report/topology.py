@@ -94,6 +94,7 @@ class NetworkView(msgspec.Struct, frozen=True, kw_only=True):
     inside: bool
     internal: bool
     mtu: int
+    masquerade: bool
     icc: bool
     antispoof: bool
     ports: str
@@ -121,22 +122,46 @@ class PoolView(msgspec.Struct, frozen=True, kw_only=True):
     blocks: tuple[str, ...]
 
 
+class ClusterView(msgspec.Struct, frozen=True, kw_only=True):
+    """How a host stands with its cluster; ``telling`` and ``hearing`` are "" while all is well."""
+
+    name: str
+    leased: bool
+    telling: str
+    hearing: str
+
+
 class Topology(msgspec.Struct, frozen=True, kw_only=True):
-    """One host's networks; ``namespace`` is where bridges of overlays lie, "" with the host."""
+    """One host's networks; ``namespace`` is where bridges of overlays lie, "" with the host.
+
+    ``since`` is the Unix time at which the plugin began to answer.
+    """
 
     host: str
     version: str
     namespace: str
+    since: float
+    cluster: ClusterView | None
     networks: tuple[NetworkView, ...]
     pools: tuple[PoolView, ...]
 
 
-def topology(state: State, *, host: str, version: str, namespace: str) -> Topology:
+def topology(
+    state: State,
+    *,
+    host: str,
+    version: str,
+    namespace: str,
+    since: float = 0.0,
+    cluster: ClusterView | None = None,
+) -> Topology:
     """Give everything that a host knows."""
     return Topology(
         host=host,
         version=version,
         namespace=namespace,
+        since=since,
+        cluster=cluster,
         networks=tuple(sorted(map(_Viewer(state).network, state.all(Network)), key=_id)),
         pools=tuple(sorted((_pool(state, pool) for pool in state.all(Pool)), key=_cidr)),
     )
@@ -160,6 +185,7 @@ class _Viewer:
             inside=network.inside,
             internal=network.internal,
             mtu=options.mtu,
+            masquerade=options.masquerade,
             icc=options.icc,
             antispoof=options.antispoof,
             ports=options.ports,

@@ -1,0 +1,107 @@
+"""Makes the pictures of docs/images: what the commands show on real hosts of a lab.
+
+``make screens`` writes all of them anew; names and numbers in them are then others.
+"""
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from dockerlab import Lab
+from dockerlab.errors import LabError
+from dockerlab.host import Host
+
+FOLDER = Path(__file__).parents[2] / "docs" / "images"
+#: Characters of a line, as terminals have.
+WIDTH = 80
+
+_IDLE = ("busybox", "sleep", "1d")
+_OWN = ("-d", "pyflat", "--ipam-driver", "pyflat")
+
+
+@contextmanager
+def inhabited() -> Iterator[Lab]:
+    """Have two hosts with a network of one and an overlay of both."""
+    with Lab.up(f"screens{os.getpid()}", hosts=2, etcd=True) as lab:
+        for host in lab.hosts:
+            docker(host, "network", "create", *_OWN, "--subnet", "10.42.0.0/16", "-o", "vni=42",
+                   "blue")  # fmt: skip
+        one, two = lab.hosts
+        docker(one, "network", "create", *_OWN, "--ipv6", "lan")
+        run(one, "web", "lan", "-p", "8080:80", "-p", "127.0.0.1:8443:443")
+        run(one, "api", "lan", "-p", "7000-7009:7000-7009/udp")
+        docker(one, "network", "connect", "blue", "api")
+        run(one, "db", "blue")
+        run(two, "cache", "blue")
+        yield lab
+
+
+def run(host: Host, name: str, network: str, *options: str) -> None:
+    """Start a container."""
+    docker(host, "run", "-d", "--name", name, "--network", network, *options, *_IDLE)
+
+
+def docker(host: Host, *words: str) -> None:
+    """Run the host's docker command."""
+    host.run("docker", *words, check=True)
+
+
+def screen(host: Host, name: str, *words: str, lines: int | None = None) -> None:
+    """Draw a terminal with a command and what it writes, or the first lines of that."""
+    terminal = {"COLUMNS": str(WIDTH), "FORCE_COLOR": "1", "TERM": "xterm-256color"}
+    text = host.run(*words, env=terminal).stdout.rstrip("\n").split("\n")
+    shown = text if lines is None else [*text[:lines], "…"]
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), color_system="truecolor")
+    console.print(f"[bold green]#[/] [bold]{' '.join(words)}[/]", highlight=False)
+    console.print(Text.from_ansi("\n".join(shown)))
+    svg = console.export_svg(title=host.name, unique_id=name)
+    (FOLDER / f"{name}.svg").write_text(svg)
+
+
+def drawing(host: Host, name: str, *networks: str) -> None:
+    """Have pyflat draw networks."""
+    host.run("pyflat", "graph", "-o", str(FOLDER / name), *networks, check=True)
+
+
+def commands(lab: Lab) -> None:
+    """Draw every command that lists something."""
+    host = lab.host("h1")
+    for command in ("status", "networks", "endpoints", "ports", "peers", "pools"):
+        screen(host, command, "pyflat", command)
+    screen(host, "options", "pyflat", "options", lines=9)
+    screen(host, "outline", "pyflat", "graph")
+
+
+def pictures(lab: Lab) -> None:
+    """Draw the host, and then a network of sixty containers."""
+    host = lab.host("h1")
+    drawing(host, "graph.svg")
+    docker(host, "network", "create", *_OWN, "crowd")
+    for number in range(1, 61):
+        run(host, f"c{number}", "crowd")
+    drawing(host, "crowd.svg", "crowd")
+
+
+#: What is drawn, in this order: each finds the hosts as they were made, and what came before.
+SCREENS: tuple[Callable[[Lab], None], ...] = (commands, pictures)
+
+
+def main() -> None:
+    """Draw everything; a lab that cannot be made is one line and status 1."""
+    FOLDER.mkdir(exist_ok=True)
+    try:
+        with inhabited() as lab:
+            for draw in SCREENS:
+                draw(lab)
+    except LabError as error:
+        sys.exit(f"screens: {error}")
+
+
+if __name__ == "__main__":
+    main()
