@@ -6,14 +6,18 @@
 import io
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal, TypeAlias
 
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 from rich.console import Console
 from rich.text import Text
 
 from dockerlab import Lab
+from dockerlab.browser import chromium
 from dockerlab.errors import LabError
 from dockerlab.host import Host
 
@@ -21,14 +25,27 @@ FOLDER = Path(__file__).parents[2] / "docs" / "images"
 #: Characters of a line, as terminals have.
 WIDTH = 80
 
+Scheme: TypeAlias = Literal["light", "dark"]
+#: Pictures of the page: width, height and colours.
+SHOTS: dict[str, tuple[int, int, Scheme]] = {
+    "page-light": (1280, 800, "light"),
+    "page-dark": (1280, 800, "dark"),
+    "page-phone": (360, 740, "dark"),
+}
+#: Seconds until its charts have something to show.
+CHARTED = 40
+
+SETTINGS = {"PYFLAT_WEB": "127.0.0.1:9470"}
+
 _IDLE = ("busybox", "sleep", "1d")
+_SERVE = ("busybox", "sh", "-c", "dd if=/dev/urandom of=/tmp/x bs=64k count=1; httpd -f -h /tmp")
 _OWN = ("-d", "pyflat", "--ipam-driver", "pyflat")
 
 
 @contextmanager
 def inhabited() -> Iterator[Lab]:
     """Have two hosts with a network of one and an overlay of both."""
-    with Lab.up(f"screens{os.getpid()}", hosts=2, etcd=True) as lab:
+    with Lab.up(f"screens{os.getpid()}", hosts=2, etcd=True, pyflat_env=SETTINGS) as lab:
         for host in lab.hosts:
             docker(host, "network", "create", *_OWN, "--subnet", "10.42.0.0/16", "-o", "vni=42",
                    "blue")  # fmt: skip
@@ -42,9 +59,11 @@ def inhabited() -> Iterator[Lab]:
         yield lab
 
 
-def run(host: Host, name: str, network: str, *options: str) -> None:
+def run(
+    host: Host, name: str, network: str, *options: str, command: tuple[str, ...] = _IDLE
+) -> None:
     """Start a container."""
-    docker(host, "run", "-d", "--name", name, "--network", network, *options, *_IDLE)
+    docker(host, "run", "-d", "--name", name, "--network", network, *options, *command)
 
 
 def docker(host: Host, *words: str) -> None:
@@ -78,6 +97,41 @@ def commands(lab: Lab) -> None:
     screen(host, "outline", "pyflat", "graph")
 
 
+def page(lab: Lab) -> None:
+    """Photograph the page in a browser, with traffic; leave the hosts as they were."""
+    one, two = lab.hosts
+    docker(one, "network", "create", *_OWN, "--ipv6", "shop")
+    run(one, "front", "shop", "-p", "8090:80", "-p", "8444:443", command=_SERVE)
+    run(one, "orders", "shop", command=_SERVE)
+    run(one, "mail", "shop", "-p", "127.0.0.1:2525:25")
+    run(one, "visitor", "shop", command=_asking("front", 2))
+    run(one, "worker", "shop", command=_asking("orders", 5))
+    run(two, "store", "blue", command=_SERVE)
+    run(one, "sync", "blue", "--dns", "10.42.0.1", command=_asking("store", 3))
+    with chromium(one) as browser:
+        pages = {name: _open(browser, *how) for name, how in SHOTS.items()}
+        time.sleep(CHARTED)
+        for name, each in pages.items():
+            each.screenshot(path=FOLDER / f"{name}.png")
+    docker(two, "rm", "-f", "store")
+    docker(one, "rm", "-f", "front", "orders", "mail", "visitor", "worker", "sync")
+    docker(one, "network", "rm", "shop")
+
+
+def _asking(server: str, tenths: int) -> tuple[str, ...]:
+    loop = f"while true; do wget -qO /dev/null http://{server}/x; sleep 0.{tenths}; done"
+    return "busybox", "sh", "-c", loop
+
+
+def _open(browser: Browser, width: int, height: int, scheme: Scheme) -> Page:
+    """Open the page, and wait until it shows what the other host has."""
+    size = ViewportSize(width=width, height=height)
+    opened = browser.new_page(viewport=size, color_scheme=scheme)
+    opened.goto(f"http://{SETTINGS['PYFLAT_WEB']}")
+    expect(opened.locator(".far li li", has_text="store")).to_be_visible(timeout=20000)
+    return opened
+
+
 def pictures(lab: Lab) -> None:
     """Draw the host, and then a network of sixty containers."""
     host = lab.host("h1")
@@ -89,7 +143,7 @@ def pictures(lab: Lab) -> None:
 
 
 #: What is drawn, in this order: each finds the hosts as they were made, and what came before.
-SCREENS: tuple[Callable[[Lab], None], ...] = (commands, pictures)
+SCREENS: tuple[Callable[[Lab], None], ...] = (commands, page, pictures)
 
 
 def main() -> None:

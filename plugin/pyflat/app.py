@@ -2,7 +2,9 @@
 
 import logging
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,7 @@ from pyflat.overlay.probe import Probe
 from pyflat.overlay.roster import Rosters
 from pyflat.overlay.swarm import Nodes
 from pyflat.rebuild import rebuild
+from pyflat.report.audit import Audit
 from pyflat.report.http import add_reports
 from pyflat.report.topology import ClusterView, Topology, topology
 from pyflat.settings import Settings
@@ -67,7 +70,10 @@ def create_app(settings: Settings) -> Flask:
     app = create_http(engine, settings.pools, claims)
     add_forgetting(app, cluster.forget if cluster else _forget_nobody)
     since = time.time()
-    add_reports(app, engine, lambda: _topology(settings, engine.state, since, cluster))
+    shown = partial(_topology, settings, engine, since, cluster)
+    add_reports(app, engine, shown)
+    if settings.web:
+        _show(settings.web, shown, engine, kernel)
     app.wsgi_app = Deadline(app.wsgi_app, LIMIT)  # type: ignore[method-assign]
     ends = app.extensions["pyflat-ends"] = ExitStack()
     ends.callback(engine.stop)
@@ -88,6 +94,7 @@ def _start(settings: Settings, kernel: LinuxKernel, cluster: Addresses | None) -
     watch = Watch(engine)
     kernel.follow_inside(watch.add)
     engine.start()
+    engine.subscribe(Audit(engine).follow)
     # Where nothing of ours is in the kernel, it was not there since the boot.
     away = 0.0 if bare else last_alive(settings.state_dir)
     if any(engine.state.all(Network)) and docker_api.started() > away:
@@ -138,10 +145,7 @@ def _access(settings: Settings) -> Access | None:
 def _join(
     settings: Settings, access: Access, addresses: Addresses, engine: Engine
 ) -> tuple[Claims, "Cluster"]:
-    """Begin to tell the cluster of this host, and to hear of others.
-
-    Gives what claims of it, and itself.
-    """
+    """Begin to tell the cluster of this host, and to hear of others; give what claims of it."""
     # Late: without a cluster nobody needs what they import.
     from pyflat.overlay.cluster import Cluster
     from pyflat.overlay.etcd import Etcd
@@ -162,11 +166,29 @@ def _forget_nobody(_: str) -> None:
     raise InvalidRequest("this host belongs to no cluster: PYFLAT_CLUSTER is not set")
 
 
+def _show(
+    address: tuple[str, int],
+    shown: Callable[[], Topology],
+    engine: Engine,
+    kernel: LinuxKernel,
+) -> None:
+    """Begin to show on a TCP address how things stand."""
+    # Late: without the setting nobody needs what they import.
+    from pyflat.report.listener import listen
+    from pyflat.report.live import Live, Meter, Naming
+    from pyflat.report.web import Web
+
+    meter = Meter()
+    kernel.follow_inside(meter.add)
+    live = Live(topology=shown, last=lambda: engine.last, traffic=meter.read, names=Naming().read)
+    listen(address, Web(live, address[0]))
+
+
 def _topology(
-    settings: Settings, state: State, since: float, cluster: "Cluster | None"
+    settings: Settings, engine: Engine, since: float, cluster: "Cluster | None"
 ) -> Topology:
     return topology(
-        state,
+        engine.state,
         host=settings.host,
         version=__version__,
         namespace=settings.namespace,

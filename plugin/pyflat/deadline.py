@@ -18,6 +18,8 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
+from pyflat import counts
+
 log = logging.getLogger(__name__)
 
 #: Seconds that an answer may take.
@@ -100,6 +102,7 @@ class Deadline:
             if path := self.overdue():
                 log.critical("%s has no answer after %d s: this worker ends", path, self._limit)
                 faulthandler.dump_traceback()
+                counts.OVERDUE.add()
                 os._exit(1)
             well()
             time.sleep(interval)

@@ -14,8 +14,9 @@ from typing import TypeAlias, TypeVar
 
 from netaddr import IPAddress, IPNetwork
 
+from pyflat import counts
 from pyflat.dataplane.desired import desired, desired_all
-from pyflat.dataplane.difference import Difference, Lost, compare
+from pyflat.dataplane.difference import Difference, compare
 from pyflat.dataplane.drift import drifted
 from pyflat.dataplane.events import Events
 from pyflat.dataplane.kernel import Kernel
@@ -64,7 +65,8 @@ class Engine:
         self._around = Surroundings()
         self._stopped = False
         self._repairs = 0
-        self._lost: frozenset[Lost] = frozenset()
+        self.last = Difference()
+        """What the last look at everything found, and could not mend."""
         self._followers: list[Follower] = []
 
     @property
@@ -130,7 +132,7 @@ class Engine:
         Reads everything there is: for starts and repairs, never for a request. Errors are
         logged.
         """
-        with self._lock:
+        with self._lock, counts.CONVERGES.timed():
             if self._stopped:
                 return Difference()
             after = self._without_dead()
@@ -140,10 +142,10 @@ class Engine:
                 self._commit(after)
             self._around = self._kernel.surroundings()
             difference = self._difference(self._state)
-            _report(self._kernel.apply(difference.steps, keep_going=True))
-            for pair in difference.lost - self._lost:
+            errors = _report(self._kernel.apply(difference.steps, keep_going=True))
+            for pair in difference.lost - self.last.lost:
                 log.warning("%s", pair)
-            self._lost = difference.lost
+            self.last = replace(difference, errors=errors)
             return difference
 
     def repair(self) -> None:
@@ -151,6 +153,9 @@ class Engine:
         difference = self.converge()
         if difference.steps:
             self._repairs += 1
+            counts.REPAIRS.add()
+            for wrong, objects in difference.by_kind().items():
+                counts.DRIFT.add(wrong, number=len(objects))
             log.warning("repair %d: %s", self._repairs, difference)
 
     def pending(self) -> Difference:
@@ -278,7 +283,7 @@ class Engine:
         failed = self._state
         state = failed
         for key in touched:
-            state = _copy(before, state, key)
+            state = state.restored(key, before)
         try:
             self._commit(state)
         except BackendError:
@@ -290,14 +295,8 @@ class Engine:
         _report(self._kernel.apply(steps, keep_going=True))
 
 
-def _copy(source: State, target: State, key: Key) -> State:
-    record = source.lookup(key)
-    if record is not None:
-        return target.put(record)
-    present = target.lookup(key)
-    return target.drop(type(present), key[1]) if present is not None else target
-
-
-def _report(errors: list[PyflatError]) -> None:
-    for error in dict.fromkeys(map(str, errors)):
-        log.error("left to the next converge: %s", error)
+def _report(errors: list[PyflatError]) -> tuple[str, ...]:
+    texts = tuple(dict.fromkeys(map(str, errors)))
+    for text in texts:
+        log.error("left to the next converge: %s", text)
+    return texts

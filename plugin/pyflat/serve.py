@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 from gunicorn.systemd import listen_fds, sd_notify
 
-from pyflat import __version__
+from pyflat import __version__, counts, logs
 from pyflat.deadline import LIMIT, THREADS, Worker
 from pyflat.errors import PyflatError, StartupError
 from pyflat.folder import CHECK, alone, note_alive, note_end
@@ -38,10 +39,7 @@ _ECHOES = {"Worker (pid:%s) exited with code %s.", "Shutting down: %s", "Reason:
 
 def serve(settings: Settings) -> None:
     """Run the plugin until a signal ends it. Raises StartupError if it cannot run here."""
-    logging.basicConfig(
-        level="WARNING", format="%(levelname)s %(name)s: %(message)s", handlers=_outputs()
-    )
-    log.setLevel(settings.log_level.upper())
+    logs.set_up(settings.log_level, settings.log_format)
     logging.getLogger("gunicorn.error").addFilter(_says_more)
     _check_rights()
     _take_descriptors()
@@ -78,6 +76,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no t
             "graceful_timeout": 5,
             "control_socket_disable": True,
             "loglevel": "warning",
+            "logger_class": _Logger,
             "post_worker_init": self._ready,
             "worker_exit": self._end,
         }
@@ -98,6 +97,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no t
             sys.exit(_APP_LOAD_ERROR)
 
     def _ready(self, worker: Any) -> None:
+        counts.STARTS.add()
         (listener,) = worker.sockets
         log.info("pyflat %s listens on %s", __version__, listener.getsockname())
         if self._notify_socket is not None:
@@ -114,6 +114,16 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no t
     def _alive(self) -> None:
         note_alive(self._settings.state_dir)
         sd_notify("WATCHDOG=1", log)
+
+
+class _Logger(Logger):  # type: ignore[misc]  # gunicorn publishes no types
+    """gunicorn's log, which is written as ours is."""
+
+    def setup(self, cfg: Any) -> None:
+        """Take gunicorn's own handler away."""
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
 
 
 def _share_heap() -> None:
@@ -140,14 +150,6 @@ def _interval() -> float:
 def _says_more(record: logging.LogRecord) -> bool:
     """Drop what gunicorn adds to the line in which a worker has said why it cannot run."""
     return record.msg not in _ECHOES
-
-
-def _outputs() -> list[logging.Handler]:
-    """Give what is wrong to stderr and the rest to stdout: dockerd logs one as its own errors."""
-    wrong, rest = logging.StreamHandler(sys.stderr), logging.StreamHandler(sys.stdout)
-    wrong.setLevel(logging.WARNING)
-    rest.addFilter(lambda record: record.levelno < logging.WARNING)
-    return [wrong, rest]
 
 
 def _take_descriptors() -> None:

@@ -34,6 +34,8 @@ class Settings:
     socket: Path = Path("/run/docker/plugins/pyflat.sock")
     state_dir: Path = Path("/var/lib/pyflat")
     log_level: str = "info"
+    log_format: str = "text"
+    web: tuple[str, int] | None = None
     mark: int = 0x20000000
     pools: tuple[Source, ...] = field(default_factory=_default_pools)
     uplinks: tuple[str, ...] = ()
@@ -54,6 +56,8 @@ MEANINGS = {
     "socket": "Unix socket that dockerd finds the plugin by.",
     "state_dir": "Folder where the plugin remembers networks and endpoints.",
     "log_level": "How much to log: debug, info, warning or error.",
+    "log_format": "How to write a line of the log: text or json.",
+    "web": "Address and port for metrics and the page, for all who reach it: 127.0.0.1:9470.",
     "mark": "Bit of the packet mark that vouches for packets; change it if it is taken.",
     "pools": "Where automatic subnets come from: block:length, with commas between.",
     "uplinks": "Further interfaces that lead out of the host, beside those of default routes.",

@@ -97,6 +97,14 @@ class State:
         table = self.tables[kind.kind].delete(identifier)
         return self._changed((kind.kind, identifier), table, _unindex(self.index, old))
 
+    def restored(self, key: Key, source: "State") -> Self:
+        """Have the record that a key names as another State has it, or not at all."""
+        record = source.lookup(key)
+        if record is not None:
+            return self.put(record)
+        present = self.lookup(key)
+        return self.drop(type(present), key[1]) if present is not None else self
+
     def settled(self) -> Self:
         """Give the same State with nothing noted as touched."""
         return replace(self, notes=Map())

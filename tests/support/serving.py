@@ -32,12 +32,13 @@ class Serving:
 
     def start(self, *prefix: str, **settings: str) -> subprocess.Popen[str]:
         """Start the program, with a prefix before its command line or further settings."""
-        return self._start(subprocess.PIPE, prefix, settings)
+        # Nobody reads the pipe before the end: what is said in passing would fill it.
+        return self._start(subprocess.PIPE, prefix, {"log-level": "warning"} | settings)
 
-    def up_with_log(self, *prefix: str) -> subprocess.Popen[str]:
+    def up_with_log(self, *prefix: str, **settings: str) -> subprocess.Popen[str]:
         """Start the program with what it writes in ``log``, and wait until it answers."""
         with self.log.open("a") as log:
-            process = self._start(log, prefix, {})
+            process = self._start(log, prefix, settings)
         assert eventually(self.answers), "it does not answer"
         return process
 

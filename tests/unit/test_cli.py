@@ -17,6 +17,8 @@ VALUES: dict[str, tuple[str, Any]] = {
     "socket": ("/run/x.sock", Path("/run/x.sock")),
     "state_dir": ("/var/x", Path("/var/x")),
     "log_level": ("debug", "debug"),
+    "log_format": ("json", "json"),
+    "web": ("127.0.0.1:9470", ("127.0.0.1", 9470)),
     "mark": ("0x1", 1),
     "pools": (
         "10.0.0.0/8:24,fd00::/48:64",
@@ -39,6 +41,16 @@ VALUES: dict[str, tuple[str, Any]] = {
 }
 WRONG = {
     "log_level": ["verbose"],
+    "log_format": ["xml"],
+    "web": [
+        "9470",
+        "localhost:9470",
+        "127.0.0.1",
+        "127.1:9470",
+        "::1:9470",
+        "[::1]:0",
+        "[10.0.0.1]:80",
+    ],
     "mark": ["0", "3", "-1", "0x100000000", "bit", "1.0", "0b11"],
     "pools": ["10.0.0.0/8", "10.0.0.0/8:7", "10.0.0.0/8:31", "fd00::/48:127", "lan:24", "::/0:x"],
     "uplinks": ["eth0;reboot", "eth0,a/b", "a" * 16, "eth0, eth1"],

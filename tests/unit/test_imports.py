@@ -16,6 +16,7 @@ MODULES = {
 
 #: Anybody may import these; they import each other downwards only.
 BOTTOM = [
+    *("pyflat.counts", "pyflat.logs"),
     *("pyflat.errors", "pyflat.wants", "pyflat.naming", "pyflat.peers", "pyflat.model"),
     "pyflat.state",
 ]
@@ -66,6 +67,7 @@ LIBRARIES = {
     },
     "flask": {"pyflat.api.http", "pyflat.app", "pyflat.report.http", "pyflat.serve"},
     "gunicorn": {"pyflat.deadline", "pyflat.serve"},
+    "prometheus_client": {"pyflat.report.metrics"},
     "sqlite3": {"pyflat.store.sqlite"},
     "click": {
         *(f"pyflat.cli.{part}" for part in ("asking", "forget", "graph", "listing", "plan")),

@@ -32,6 +32,7 @@ from dockerbench import (
     growth,
     lifecycle,
     maps,
+    metrics,
     overlay,
     ports,
     process,
@@ -60,6 +61,7 @@ CASES: dict[str, Callable[[Run], Outcome]] = {
     "overlay": overlay.run,
     "arrival": arrival.run,
     "remotes": remotes.run,
+    "metrics": metrics.run,
 }
 
 

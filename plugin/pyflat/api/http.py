@@ -2,13 +2,16 @@
 
 import logging
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from http import HTTPStatus
+from typing import Any, TypeVar
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from pyflat import counts, logs
 from pyflat.api import admin, ipam_driver, network_driver
 from pyflat.api.calls import Answer, Claims, Engine, Method, Result, World, carry_out
 from pyflat.api.codec import decode, encode
@@ -26,6 +29,9 @@ LARGEST = 32 << 20
 
 #: Characters of an error, in an answer and in the log: it may quote what was sent.
 LONGEST = 2000
+
+#: Fields of a request that say what it is about, by what the log calls them.
+_IDS = {"network": "NetworkID", "endpoint": "EndpointID", "pool": "PoolID", "address": "Address"}
 
 CONTENT_TYPE = "application/vnd.docker.plugins.v1.2+json"
 
@@ -77,20 +83,53 @@ def _add(app: Flask, path: str, kind: type[R], answer: Callable[[R], Answer]) ->
 
 def _view(path: str, kind: type[R], give: Callable[[R], Answer]) -> Callable[[], Response]:
     def view() -> Response:
+        call = _Call(path)
         try:
-            answer = give(decode(_body(), kind))
+            message = decode(_body(), kind)
+            call.names = _names(message)
+            return call.answered(give(message))
         except PyflatError as error:
-            text = _brief(str(error))
-            log.warning("%s: %s", path, text)
-            return _failure(text, error.status)
+            return call.refused(error)
         except Exception:
-            number = secrets.token_hex(4)
-            log.exception("%s: request %s failed", path, number)
-            return _failure(f"internal error; request {number} in pyflat's log tells more", 500)
-        log.debug("%s: %s", path, answer)
-        return _respond(answer, 200)
+            return call.failed()
 
     return view
+
+
+class _Call:
+    """One request, counted and logged at its end; ``names`` are the ids that it bears."""
+
+    def __init__(self, path: str) -> None:
+        self.names: dict[str, str] = {}
+        self._path = path
+        self._begin = time.perf_counter()
+
+    def answered(self, answer: Answer) -> Response:
+        log.debug("%s: answered", self._path, extra=self._end(200))
+        return _respond(answer, 200)
+
+    def refused(self, error: PyflatError) -> Response:
+        text = _brief(str(error))
+        log.warning("%s: %s", self._path, text, extra=self._end(error.status))
+        return _failure(text, error.status)
+
+    def failed(self) -> Response:
+        number = secrets.token_hex(4)
+        log.exception("%s: request %s failed", self._path, number, extra=self._end(500))
+        return _failure(f"internal error; request {number} in pyflat's log tells more", 500)
+
+    def _end(self, status: int) -> dict[str, Any]:
+        seconds, method = time.perf_counter() - self._begin, self._path[1:]
+        counts.REQUESTS.note(seconds, method)
+        if status != HTTPStatus.OK:
+            counts.ERRORS.add(method, str(status))
+        return {"about": {"method": method, "ms": round(seconds * 1000, 2), **self.names}}
+
+
+def _names(message: Request) -> dict[str, str]:
+    found = {name: str(getattr(message, field, None) or "") for name, field in _IDS.items()}
+    longest = {"network": logs.SHORT, "endpoint": logs.SHORT}
+    return {name: text[: longest.get(name, 100)] for name, text in found.items() if text}
 
 
 def _body() -> bytes:

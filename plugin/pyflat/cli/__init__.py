@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from netaddr import AddrFormatError, IPNetwork
+from netaddr import INET_PTON, AddrFormatError, IPAddress, IPNetwork
 
 from pyflat import __version__
 from pyflat.cli.forget import forget
@@ -20,6 +20,7 @@ from pyflat.cli.service import install_service, uninstall_service
 from pyflat.cli.status import status
 from pyflat.errors import PyflatError
 from pyflat.ipam.pools import Source
+from pyflat.logs import FORMATS
 from pyflat.naming import is_interface_name
 from pyflat.settings import MEANINGS, Settings
 
@@ -77,6 +78,28 @@ class _Pools(click.ParamType[tuple[Source, ...]]):
         return source
 
 
+class _Place(click.ParamType[tuple[str, int] | None]):
+    """An address and a port, as 127.0.0.1:9470 or [::1]:9470; empty is none."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, int] | None:
+        """Read the text."""
+        if not isinstance(value, str):
+            place: tuple[str, int] | None = value
+            return place
+        if not value:
+            return None
+        address, _, port = value.rpartition(":")
+        try:
+            found = IPAddress(address.removeprefix("[").removesuffix("]"), flags=INET_PTON)
+            if (":" in address) == address.startswith("[") and 0 < int(port) < 2**16:
+                return str(found), int(port)
+        except (AddrFormatError, ValueError):
+            pass
+        return self.fail(f"{value!r} is not an address and a port, as 127.0.0.1:9470", param, ctx)
+
+
 class _Emptiable(click.Option):
     """A setting that may be empty: click takes an empty variable for one that is not set."""
 
@@ -92,6 +115,8 @@ _TYPES = {
     "state_dir": click.Path(path_type=Path),
     "sysctl_root": click.Path(path_type=Path),
     "log_level": _LEVELS,
+    "log_format": click.Choice(list(FORMATS)),
+    "web": _Place(),
     "mark": _Bit(),
     "pools": _Pools(),
     "uplinks": _Names(),
@@ -122,6 +147,8 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def _show(default: object) -> str:
     match default:
+        case None:
+            return "none"
         case int():
             return hex(default)
         case tuple():

@@ -32,13 +32,14 @@ class Difference:
     """The steps that make the kernel as it should be, and what no step can mend.
 
     ``dead`` are the records that no container stands behind any more, ``there`` the keys of the
-    objects that the kernel holds.
+    objects that the kernel holds, ``errors`` what the steps have failed with.
     """
 
     steps: tuple[Step, ...] = ()
     lost: frozenset[Lost] = frozenset()
     dead: frozenset[Key] = frozenset()
     there: frozenset[object] = field(default=frozenset(), compare=False, repr=False)
+    errors: tuple[str, ...] = ()
 
     def by_kind(self) -> Mapping[str, list[Object]]:
         """Sort the objects of the steps by what is wrong with them."""

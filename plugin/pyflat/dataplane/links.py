@@ -19,7 +19,7 @@ NEW_LINK, DELETE_LINK, _GET_LINK = 16, 17, 18
 NEW_ADDRESS, DELETE_ADDRESS, _GET_ADDRESS = 20, 21, 22
 
 # linux/if_link.h: IFLA_…, IFLA_INFO_… and IFLA_BRPORT_…
-_MAC, _NAME, _MTU, _LOWER, _MASTER, _LINK_INFO = 1, 3, 4, 5, 10, 18
+_MAC, _NAME, _MTU, _LOWER, _MASTER, _LINK_INFO, _TRAFFIC = 1, 3, 4, 5, 10, 18, 23
 _ALIAS, _GROUP, _PEER_NAMESPACE = 20, 27, 37
 _KIND, _DATA, _PORT_DATA, _PORT_MODE = 1, 2, 5, 4
 # IFLA_VXLAN_…
@@ -29,6 +29,7 @@ _IFA_ADDRESS = 1  # linux/if_addr.h
 _UP = 1  # linux/if.h: IFF_UP
 
 _LINK = struct.Struct("=BxHiII")  # struct ifinfomsg
+_COUNTERS = struct.Struct("=4Q16x2Q")  # the beginning of struct rtnl_link_stats64
 _ADDRESS = struct.Struct("=BBBBI")  # struct ifaddrmsg
 
 
@@ -57,6 +58,23 @@ class LinkInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """What an interface has received and sent since it was made, and what of that was dropped.
+
+    ``index`` is the interface's, ``peer`` that of its other end, 0 if it has none.
+    """
+
+    index: int
+    peer: int
+    received_packets: int
+    sent_packets: int
+    received_bytes: int
+    sent_bytes: int
+    received_drops: int
+    sent_drops: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddressInfo:
     """One address of the interface with an index."""
 
@@ -68,6 +86,17 @@ def list_links() -> list[LinkInfo]:
     """Read all interfaces. Raises BackendError."""
     with _open() as link:
         return [read_link(message) for message in dump(link, _GET_LINK, bytes(_LINK.size))]
+
+
+def open_links() -> socket.socket:
+    """Make a socket that asks for the interfaces of this thread's namespace. Raises OSError."""
+    return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+
+
+def list_traffic(make: Callable[[], socket.socket] = open_links) -> dict[str, Traffic]:
+    """Read the counters of all interfaces where a socket is made. Raises BackendError."""
+    with _open(make) as link:
+        return dict(map(_read_traffic, dump(link, _GET_LINK, bytes(_LINK.size))))
 
 
 def find_link(name: str) -> LinkInfo | None:
@@ -154,10 +183,26 @@ def name_of(index: int) -> str:
         return ""
 
 
+def _read_traffic(message: bytes) -> tuple[str, Traffic]:
+    _, _, index, _, _ = _LINK.unpack_from(message)
+    parts = dict(attributes(message[_LINK.size :]))
+    numbers = _COUNTERS.unpack_from(parts[_TRAFFIC])
+    return _text(parts[_NAME]), Traffic(
+        index=index,
+        peer=_number(parts.get(_LOWER, b"")),
+        received_packets=numbers[0],
+        sent_packets=numbers[1],
+        received_bytes=numbers[2],
+        sent_bytes=numbers[3],
+        received_drops=numbers[4],
+        sent_drops=numbers[5],
+    )
+
+
 @contextmanager
-def _open() -> Iterator[socket.socket]:
+def _open(make: Callable[[], socket.socket] = open_links) -> Iterator[socket.socket]:
     try:
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as link:
+        with make() as link:
             yield link
     except OSError as error:
         raise BackendError(f"interfaces: {error.strerror}") from error

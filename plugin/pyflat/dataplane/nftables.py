@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from pyflat import counts
 from pyflat.dataplane import ruleset
 from pyflat.dataplane.objects import Element, Table
 from pyflat.dataplane.plan import Step
@@ -43,7 +44,8 @@ class Nftables:
         if not commands:
             return
         try:
-            self._run(commands)
+            with counts.TRANSACTIONS.timed():
+                self._run(commands)
         except BackendError:
             present = self.observe()
             self._run(ruleset.transaction(_still_needed(steps, present), self._mark))

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from netaddr import AddrFormatError, IPAddress, IPNetwork
 
+from pyflat import counts
 from pyflat.errors import BackendError
 from pyflat.model import RECORDS, Key, Record
 
@@ -70,7 +71,7 @@ class SqliteStore:
         gone = [key for key, record in records.items() if record is None]
         kept = [(*key, _encode(record)) for key, record in records.items() if record is not None]
         try:
-            with self._db:
+            with counts.COMMITS.timed(), self._db:
                 self._db.execute("BEGIN IMMEDIATE")
                 self._db.executemany("DELETE FROM records WHERE kind = ? AND id = ?", gone)
                 self._db.executemany("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", kept)
