@@ -7,6 +7,7 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import sleep
 
 import pytest
 from tests.docker.client import Docker
@@ -26,6 +27,8 @@ GRANT = "--grant-all-permissions"
 PATIENCE = 60
 #: Milliseconds that a dockerd may need to write its rules anew.
 REWRITING = 200
+#: Seconds that dockerd waits for the end of a plugin that has ended before it was enabled.
+FAILING = 11
 
 
 @pytest.fixture(scope="module")
@@ -171,8 +174,9 @@ def test_a_setting_that_is_wrong_is_named_in_dockers_log(work: Workload, plugin:
         assert work.answers_outside()
     finally:
         plugin("set", "PYFLAT_MARK=")
-        # dockerd may still be clearing up after the one that has failed.
-        assert wait_until(lambda: plugin.attempt("enable").returncode == 0, 10)
+        # As long as dockerd waits for the one that has failed, it takes it for the next one.
+        sleep(FAILING)
+        plugin("enable")
     assert work.troubles() == []
 
 

@@ -187,9 +187,8 @@ def test_what_cannot_be_drawn_into_is_refused_in_one_line(
 def test_who_may_enter_no_namespace_is_told_so(host: Host) -> None:
     done = host.run("setpriv", "--bounding-set", "-sys_admin", "pyflat", "graph")
     assert (done.returncode, done.stdout) == (1, "")
-    assert (
-        done.stderr == "pyflat: namespaces can be entered by root only: Operation not permitted\n"
-    )
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("pyflat: namespaces can be entered by root only")
 
 
 def test_without_graphviz_its_package_is_named(host: Host, tmp_path: Path) -> None:

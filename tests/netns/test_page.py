@@ -17,6 +17,7 @@ from dockerlab.browser import chromium
 
 URL = "http://127.0.0.1:9470"
 MANY = 60
+PORTS = {9: ("7000-7009:7000-7009/udp", "127.0.0.1:9000:90", "9001:91", "9003:93")}
 LAN = docker_id("lan")
 NO_RATE, RATE = re.compile(r"^\d{1,3} bit/s$"), re.compile(r"^[1-9]\d{1,2}(\.\d)? kbit/s$")
 
@@ -28,7 +29,7 @@ def plugin() -> Iterator[Serving]:
         plugin.up_with_log(web="127.0.0.1:9470")
         plugin.send(dockerd.create_network(LAN, "172.30.0.0/24"))
         for number in range(MANY):
-            port = (f"{8000 + number}:80",) if number < 3 else ()
+            port = (f"{8000 + number}:80",) if number < 3 else PORTS.get(number, ())
             container = docker_id(f"c{number}")
             plugin.send(*dockerd.run(LAN, container, f"172.30.0.{number + 2}/24", *port))
         yield plugin
@@ -81,6 +82,18 @@ def test_it_shows_bridge_pairs_and_ports_with_indexes(browser: Browser) -> None:
     number = links[end]["ifindex"]
     assert cable.get_attribute("data-cable") == f"{end} #{number} ⇄ #{number - 1}"
     assert ":8000 → 80" in cable.inner_text()
+
+
+def test_ports_are_named_once_and_ranges_by_their_ends(browser: Browser) -> None:
+    window = Window(browser, URL, 1400)
+    expect(window.page.locator(".box")).to_have_count(MANY)
+    window.page.fill("#find", "172.30.0.11")
+    assert window.texts(".ports li") == [
+        ":7000-7009 → 7000-7009/udp",
+        ":9001 → 91",
+        ":9003 → 93",
+        "127.0.0.1:9000 → 90",
+    ]
 
 
 def test_it_follows_what_changes(browser: Browser, plugin: Serving) -> None:

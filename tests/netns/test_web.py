@@ -13,10 +13,13 @@ from tests.support.dockerd import docker_id
 from tests.support.host import ROUTES
 from tests.support.inhabited import inside, settle
 from tests.support.namespaces import container_namespace
+from tests.support.news import segment
 from tests.support.serving import Serving, serving
 from tests.support.tcp_http import fetch, read_json, samples
+from tests.support.underlay import add_segment, overlay_host
 
 from pyflat.report import listener
+from pyflat.report.live import Meter
 
 PLACE = ("127.0.0.1", 9470)
 WEB_SETTING = "127.0.0.1:9470"
@@ -116,6 +119,25 @@ def test_traffic_is_that_of_the_container_and_as_ip_counts_it(two: tuple[str, st
     assert sent > 5 * 1000
     (through,) = of(text, "pyflat_network_receive_bytes_total", LAN)
     assert through < 5 * 1000
+
+
+def test_what_lies_in_the_namespace_of_overlays_is_counted_too(container: str, other: str) -> None:
+    add_segment(other)
+    with overlay_host("inside") as machine:
+        meter = Meter()
+        machine.kernel.follow_inside(meter.add)
+        machine.hear(segment(42, "172.30.0.0/24"))
+        machine.send(
+            dockerd.create_network(LAN, "172.30.0.0/24", labels={"vni": "42"}),
+            dockerd.create_endpoint(LAN, WEB, "172.30.0.2/24", mac="02:42:00:00:00:02"),
+            dockerd.join(LAN, WEB),
+        )
+        settle(container, WEB, "172.30.0.2/24")
+        inside(container, "ping", "-c", "3", "-i", "0.01", "-s", "1000", "172.30.0.1")
+        traffic = meter.read()
+        assert {f"{kind}-{LAN[:12]}" for kind in ("pf", "pb", "px")} <= set(traffic)
+        assert traffic[f"pv-{WEB[:12]}"].received_bytes > 3000
+        assert traffic[f"pf-{LAN[:12]}"].sent_bytes > 3000
 
 
 def counters(name: str) -> dict[str, dict[str, int]]:

@@ -93,6 +93,17 @@ def test_where_nobody_listens_the_places_are_named(listen: Listen) -> None:
         chosen()
 
 
+def test_who_may_not_ask_is_told_so(listen: Listen) -> None:
+    path = listen("pyflat.sock")
+    path.parent.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(BackendError, match="is for root"):
+            find_sockets(path)
+    finally:
+        os.seteuid(0)
+
+
 def test_the_process_behind_a_socket_is_known(listen: Listen) -> None:
     path = listen("pyflat.sock")
     assert process_of(path) == os.getpid()

@@ -115,7 +115,7 @@ def test_every_option_is_listed_with_a_default_that_it_allows() -> None:
     assert [row["option"] for row in rows] == sorted(OPTIONS)
     told = {row["option"]: row["default"] for row in rows if row["default"]}
     assert told["ports"] == "native"
-    assert told["dstport"] == "4789"
+    assert (told["dstport"], told["antispoof"]) == ("4789", "false")
     own = {key: text for key, text in told.items() if not OPTIONS[key].field.startswith("overlay")}
     assert parse_options(own) == parse_options({})
 

@@ -53,7 +53,10 @@ def socket_option(command: Command) -> Command:
 
 
 def find_sockets(service: Path) -> list[Path]:
-    """Give the sockets on which a plugin listens: the service's, then those of managed plugins."""
+    """Give the sockets on which a plugin listens: the service's, then those of managed plugins.
+
+    Raises BackendError where this process may not ask.
+    """
     found = (service, *sorted(service.parent.glob(_MANAGED)))
     return [path for path in found if _listens(path)]
 
@@ -109,6 +112,8 @@ def _choose(context: click.Context, _: object, given: Path | None) -> Path:
 def _listens(path: Path) -> bool:
     try:
         _connect(path).close()
+    except PermissionError as error:
+        raise BackendError(f"{path} is for root: {error.strerror}") from error
     except OSError:
         return False
     return True

@@ -32,8 +32,13 @@ def graph(socket: Path, as_json: bool, output: Path | None, wanted: tuple[str, .
 
     Of all networks, or of those that are named. Without -o, as text.
     """
-    draw = _drawing(output)
+    draw = _drawing(output) if output else None
     scene = _look(socket, wanted)
+    if output and draw:
+        try:
+            output.write_bytes(draw(scene))
+        except OSError as error:
+            raise InvalidRequest(f"{output}: {error.strerror}") from error
     if as_json:
         import msgspec
 
@@ -42,11 +47,6 @@ def graph(socket: Path, as_json: bool, output: Path | None, wanted: tuple[str, .
         from pyflat.report.outline import to_text
 
         click.echo(to_text(scene))
-    if output is not None:
-        try:
-            output.write_bytes(draw(scene))
-        except OSError as error:
-            raise InvalidRequest(f"{output}: {error.strerror}") from error
 
 
 def _look(socket: Path, wanted: tuple[str, ...]) -> "Scene":
@@ -59,9 +59,9 @@ def _look(socket: Path, wanted: tuple[str, ...]) -> "Scene":
     return scene(topology, networks, names, see(topology, process_of(socket)))
 
 
-def _drawing(output: Path | None) -> Callable[[Any], bytes]:
+def _drawing(output: Path) -> Callable[[Any], bytes]:
     """Give what draws into a file, by its name. Raises InvalidRequest."""
-    match output.suffix if output else ".dot":
+    match output.suffix:
         case ".svg" | ".png" as suffix:
             from pyflat.report.dot import to_image
 
@@ -79,4 +79,4 @@ def _drawing(output: Path | None) -> Callable[[Any], bytes]:
 
             return lambda scene: to_mermaid(scene).encode()
         case suffix:
-            raise InvalidRequest(f"a drawing is {', '.join(_FORMS)}, not {suffix or output}")
+            raise InvalidRequest(f"a drawing is {', '.join(_FORMS)}, not {suffix or output.name}")

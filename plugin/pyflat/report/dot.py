@@ -21,7 +21,7 @@ _STYLES = {
     # Two lines side by side: a cable with two ends.
     PAIR: {"color": "#333333:#ffffff:#333333", "penwidth": "1.6", "dir": "none"},
     OUT: {"color": _WAY_OUT_LINE, "style": "dashed", "dir": "back", "fontcolor": _WAY_OUT_LINE},
-    TUNNEL: {"color": _OVERLAY_LINE, "penwidth": "2.5", "dir": "none", "fontcolor": _OVERLAY_LINE},
+    TUNNEL: {"color": _OVERLAY_LINE, "penwidth": "2.5", "dir": "none"},
 }
 #: Between texts of different looks: a plain space at the end of one is not drawn in an SVG.
 _GAP = "&#160;&#160;"
@@ -54,7 +54,7 @@ def to_image(scene: Scene, form: str) -> bytes:
 
 def _draw(scene: Scene) -> graphviz.Digraph:
     drawing = graphviz.Digraph("pyflat")
-    drawing.attr(rankdir="LR", nodesep="0.12", ranksep="0.9", fontname=_FONT, fontsize="10")
+    drawing.attr(rankdir="LR", nodesep="0.12", ranksep="0.6", fontname=_FONT, fontsize="10")
     drawing.attr(compound="true", labelloc="b", label=f"<{_LEGEND}>", pad="0.2")
     drawing.attr("node", shape="plain", fontname=_FONT, fontsize="10")
     drawing.attr("edge", fontname=_FONT, fontsize="9", arrowsize="0.6")
@@ -140,7 +140,7 @@ def _uplink(plug: Plug) -> str:
 
 
 def _gateway(switch: Switch, plug: Plug) -> str:
-    note = _row(_small(f"gateway of {escape(switch.network)}"))
+    note = _row(_small(f"gateway of {switch.network}"))
     return _table((_row(_named(plug)), *_row_of(plug.addresses), note), fill=_PORT, line=_HOST_LINE)
 
 
@@ -191,7 +191,7 @@ def _crowd(crowd: Iterable[Connection]) -> str:
 
 
 def _mate(each: Connection) -> str:
-    pair = f"{_named(each.port)}{_GAP}═{_GAP}{_named(each.end)}"
+    pair = f"<B>{_number(each.port)} ═ {_number(each.end)}</B>"
     lines = [f"<B>{escape(each.container)}</B>{_GAP}{_small(', '.join(each.end.addresses))}", pair]
     lines += [f'<FONT COLOR="{_PUBLISHED}">{escape(p)}</FONT>' for p in each.published]
     frame = f'BORDER="1" STYLE="dashed,rounded" COLOR="{_ROOM_LINE}" BGCOLOR="{_ROOM}"'
@@ -210,9 +210,12 @@ def _neighbour(neighbour: Neighbour) -> str:
 
 
 def _named(plug: Plug) -> str:
-    number = f"#{plug.index}" if plug.index else "gone"
     down = f"{_GAP}{_small(plug.note)}" if plug.note else ""
-    return f"<B>{escape(plug.name)} {number}</B>{down}"
+    return f"<B>{_number(plug)}</B>{down}"
+
+
+def _number(plug: Plug) -> str:
+    return f"{escape(plug.name)} {f'#{plug.index}' if plug.index else 'gone'}"
 
 
 def _small(text: str) -> str:

@@ -71,7 +71,7 @@ def see(topology: Topology, process: int) -> Sight:
             uplinks=tuple(sorted(visit(own, _uplinks))),
         )
     except OSError as error:
-        raise BackendError(f"namespaces can be entered by root only: {error.strerror}") from error
+        raise BackendError(f"namespaces can be entered by root only: {error}") from error
 
 
 def _enter(process: int, path: str) -> Space:

@@ -42,7 +42,7 @@ export function sift(place, text) {
 }
 
 function write(element, rate) {
-  const text = rate === undefined ? "–" : human(rate);
+  const text = rate === undefined ? "-" : human(rate);
   if (element.textContent !== text) element.textContent = text;
   element.classList.toggle("idle", !rate);
 }
@@ -63,7 +63,7 @@ function plot(svg, line) {
 }
 
 function rates(name, turned = "") {
-  const both = ["in", "out"].map((way) => make("span", { className: `${way} idle`, textContent: "–" }));
+  const both = ["in", "out"].map((way) => make("span", { className: `${way} idle`, textContent: "-" }));
   return make("span", { className: "rates", title: "received and sent", data: { rates: name, turned } }, ...both);
 }
 
@@ -123,8 +123,7 @@ function endpoint(view, names, interfaces) {
   const seen = interfaces[view.host_end];
   const peer = seen?.peer ? ` ⇄ #${seen.peer}` : "";
   const addresses = view.addresses.map((address) => address.split("/")[0]);
-  // A port on all addresses is there for IPv4 and for IPv6.
-  const ports = [...new Set(view.ports.map(port))].sort();
+  const ports = spans(view.ports).map(port);
   const box = make("div", { className: view.sandbox ? "box" : "box waiting" },
     make("h3", { textContent: name }),
     make("p", {}, ...addresses.map(code)),
@@ -136,11 +135,25 @@ function endpoint(view, names, interfaces) {
   return make("li", { data: { cable: numbered(view.host_end, interfaces) + peer, text } }, box);
 }
 
-function port(view) {
-  const protocol = view.protocol === "tcp" ? "" : `/${view.protocol}`;
-  if (!view.host) return `:${view.container_port}${protocol}`;
-  const host = ["0.0.0.0", "::"].includes(view.host) ? "" : view.host;
-  return `${host.includes(":") ? `[${host}]` : host}:${view.host_port} → ${view.container_port}${protocol}`;
+// Takes together what is there for IPv4 and for IPv6, and neighbouring numbers.
+function spans(ports) {
+  const named = ports.map(({ protocol, host, host_port: from, container_port: to }) =>
+    ({ protocol, host: ["0.0.0.0", "::"].includes(host) ? "" : host, open: !host, from, to, more: 0 }));
+  named.sort((one, other) => one.host.localeCompare(other.host) || one.from - other.from);
+  const found = [];
+  for (const each of named) {
+    const like = found.findLast((other) => ["protocol", "host", "open"].every((key) => other[key] === each[key]));
+    const ahead = like ? each.from - like.from : -1;
+    if (ahead < 0 || ahead > like.more + 1 || each.to - like.to !== ahead) found.push(each);
+    else like.more = ahead;
+  }
+  return found;
+}
+
+function port({ protocol, host, open, from, to, more }) {
+  const span = (first) => (more ? `${first}-${first + more}` : `${first}`);
+  const end = span(to) + (protocol === "tcp" ? "" : `/${protocol}`);
+  return open ? `:${end}` : `${host.includes(":") ? `[${host}]` : host}:${span(from)} → ${end}`;
 }
 
 function tunnel(view, interfaces) {
