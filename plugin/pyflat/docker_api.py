@@ -134,6 +134,17 @@ def _addresses(texts: Iterable[str]) -> Iterator[IPAddress]:
                 yield address
 
 
+def failed_starts() -> list[dict[str, Any]]:
+    """Give what ``docker inspect`` says of each container that Docker could not start.
+
+    Raises BackendError.
+    """
+    with _asking() as docker, closing(_client(docker)) as client:
+        ended = {"status": ["created", "exited"]}
+        found = client.containers.list(all=True, filters=ended, ignore_removed=True)
+        return [container.attrs for container in found if container.attrs["State"]["Error"]]
+
+
 class Feed:
     """What happens in Docker from the making of this object on, as ``filters`` choose.
 

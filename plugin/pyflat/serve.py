@@ -32,7 +32,7 @@ _CAP_NET_ADMIN = 12  # linux/capability.h
 _M_ARENA_MAX = -8  # malloc.h
 #: State is a hundred thousand objects without cycles, which the collector would go through each
 #: time that a tenth more come: half the time of taking up ten thousand remote endpoints.
-_COLLECTIONS = 50_000, 20, 20
+_COLLECTIONS = 5_000, 20, 50
 _APP_LOAD_ERROR = 4  # gunicorn.arbiter: the master ends too, with this status
 _ECHOES = {"Worker (pid:%s) exited with code %s.", "Shutting down: %s", "Reason: %s"}
 

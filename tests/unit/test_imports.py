@@ -28,7 +28,8 @@ ALLOWED: dict[str, set[str]] = {
     "pyflat.ipam": set(),
     "pyflat.dataplane": set(),
     "pyflat.overlay": {
-        *("pyflat.dataplane.path", "pyflat.docker_api", "pyflat.driver", "pyflat.ipam"),
+        *("pyflat.dataplane.counters", "pyflat.dataplane.path", "pyflat.docker_api"),
+        *("pyflat.driver", "pyflat.ipam"),
     },
     "pyflat.store": set(),
     "pyflat.engine": {
@@ -70,7 +71,10 @@ LIBRARIES = {
     "prometheus_client": {"pyflat.report.metrics"},
     "sqlite3": {"pyflat.store.sqlite"},
     "click": {
-        *(f"pyflat.cli.{part}" for part in ("asking", "forget", "graph", "listing", "plan")),
+        *(
+            f"pyflat.cli.{part}"
+            for part in ("asking", "doctor", "forget", "graph", "listing", "plan")
+        ),
         *(f"pyflat.cli.{part}" for part in ("rebuild", "service", "status", "tables")),
         "pyflat.cli",
     },
@@ -78,9 +82,13 @@ LIBRARIES = {
     "rich": {"pyflat.cli.tables"},
     "subprocess": {
         *("pyflat.cli.service", "pyflat.dataplane.docker_user", "pyflat.dataplane.relay"),
-        "pyflat.names.dnsmasq",
+        *("pyflat.names.dnsmasq", "pyflat.report.doctor.facts", "pyflat.report.doctor.plugin"),
+        "pyflat.report.doctor.table",
     },
-    "ctypes": {"pyflat.dataplane.nftables", "pyflat.dataplane.nobody", "pyflat.serve"},
+    "ctypes": {
+        *("pyflat.dataplane.libnftables", "pyflat.dataplane.namespace"),
+        *("pyflat.dataplane.nobody", "pyflat.serve"),
+    },
 }
 
 

@@ -8,20 +8,12 @@ from __future__ import annotations
 import sys
 import time
 
-from pyflat.dataplane.nftables import Nftables
-
-
-class _Binding(Nftables):
-    """Takes any commands, where pyflat's tables take steps."""
-
-    def run(self, commands: str) -> None:
-        """Carry out commands in one transaction. Raises BackendError."""
-        self._run(commands)
+from pyflat.dataplane.libnftables import Context
 
 
 def main() -> None:
     """Answer until the input ends."""
-    binding = _Binding(mark=1, families=("inet",))
+    binding = Context()
     for commands in sys.stdin:
         start = time.perf_counter()
         binding.run(commands)

@@ -11,6 +11,7 @@ import click
 from netaddr import INET_PTON, AddrFormatError, IPAddress, IPNetwork
 
 from pyflat import __version__
+from pyflat.cli.doctor import doctor
 from pyflat.cli.forget import forget
 from pyflat.cli.graph import graph
 from pyflat.cli.listing import endpoints, networks, options, peers, pools, ports
@@ -173,7 +174,7 @@ def serve(**values: Any) -> None:
 
 
 for command in (
-    *(status, networks, endpoints, ports, peers, pools, options, graph, plan),
+    *(status, networks, endpoints, ports, peers, pools, options, graph, plan, doctor),
     *(forget, rebuild, install_service, uninstall_service),
 ):
     commands.add_command(command)

@@ -41,15 +41,12 @@ def socket_option(command: Command) -> Command:
 
     The command's parameter ``socket`` is a path in any case. Raises BackendError if none is found.
     """
-    return click.option(
-        "--socket",
-        type=click.Path(path_type=Path),
-        envvar="PYFLAT_SOCKET",
-        show_envvar=True,
-        callback=_choose,
-        help="Unix socket of the plugin; without it, that of the host's service or, if it does "
-        "not run, of the managed plugin.",
-    )(command)
+    return _socket_option(_choose)(command)
+
+
+def plain_socket_option(command: Command) -> Command:
+    """Do the same for a command that works without a plugin: then it is the service's path."""
+    return _socket_option(_guess)(command)
 
 
 def find_sockets(service: Path) -> list[Path]:
@@ -93,6 +90,23 @@ def read_topology(path: Path) -> "Topology":
 def ask(path: Path, method: str, **fields: str) -> dict[str, Any]:
     """Call a method of the plugin on a socket. Raises BackendError if it refuses."""
     return _ask(path, "POST", method, json.dumps(fields))
+
+
+def _socket_option(choose: Callable[..., Path]) -> Callable[[Command], Command]:
+    return click.option(
+        "--socket",
+        type=click.Path(path_type=Path),
+        envvar="PYFLAT_SOCKET",
+        show_envvar=True,
+        callback=choose,
+        help="Unix socket of the plugin; without it, that of the host's service or, if it does "
+        "not run, of the managed plugin.",
+    )
+
+
+def _guess(_: click.Context, __: object, given: Path | None) -> Path:
+    service = Settings().socket
+    return given or next(iter(find_sockets(service)), service)
 
 
 def _choose(context: click.Context, _: object, given: Path | None) -> Path:

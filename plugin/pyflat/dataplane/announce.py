@@ -9,9 +9,9 @@ from netaddr import IPAddress
 from pyflat.dataplane.checksum import checksum
 from pyflat.errors import BackendError
 
-_ARP, _IPV6 = 0x0806, 0x86DD
+ARP, _IPV6 = 0x0806, 0x86DD
 _REQUEST, _REPLY = 1, 2
-_BROADCAST = b"\xff" * 6
+BROADCAST = b"\xff" * 6
 _ALL_NODES_MAC, _ALL_NODES = b"\x33\x33\0\0\0\1", IPAddress("ff02::1")
 _ICMPV6, _ADVERTISEMENT, _OVERRIDE, _TARGET_MAC = 58, 136, 0x20000000, 2
 
@@ -41,8 +41,8 @@ def frames(address: IPAddress, mac: bytes) -> list[bytes]:
 
 def _arp(operation: int, address: bytes, mac: bytes) -> bytes:
     head = struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation)
-    target = _BROADCAST if operation == _REPLY else bytes(6)
-    return _ethernet(_BROADCAST, mac, _ARP) + head + mac + address + target + address
+    target = BROADCAST if operation == _REPLY else bytes(6)
+    return ethernet(BROADCAST, mac, ARP) + head + mac + address + target + address
 
 
 def _advertisement(address: IPAddress, mac: bytes) -> bytes:
@@ -53,8 +53,9 @@ def _advertisement(address: IPAddress, mac: bytes) -> bytes:
     # The hop limit shows that no router has passed it on.
     head = struct.pack("!IHBB", 6 << 28, len(body), _ICMPV6, 255)
     frame = head + address.packed + _ALL_NODES.packed + checked
-    return _ethernet(_ALL_NODES_MAC, mac, _IPV6) + frame
+    return ethernet(_ALL_NODES_MAC, mac, _IPV6) + frame
 
 
-def _ethernet(destination: bytes, source: bytes, kind: int) -> bytes:
+def ethernet(destination: bytes, source: bytes, kind: int) -> bytes:
+    """Write the header of a frame."""
     return destination + source + struct.pack("!H", kind)

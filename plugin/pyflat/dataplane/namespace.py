@@ -4,6 +4,7 @@ No netfilter hook of the host sees what is bridged there: that is a third more r
 through a tunnel. It hangs on a path, as ``ip netns`` has it, and so outlives the process.
 """
 
+import ctypes
 import fcntl
 import os
 import socket
@@ -22,6 +23,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _CAP_SYS_ADMIN = 21  # linux/capability.h: to make and to enter a namespace
+
+_CLONE_NEWNET = 0x40000000  # linux/sched.h
+_libc = ctypes.CDLL(None, use_errno=True)
 
 _SIOCGIFNAME = 0x8910  # linux/sockios.h
 _NAME_OF = struct.Struct("16si20x")  # struct ifreq
@@ -139,6 +143,22 @@ def visit(path: Path, function: Callable[[], T]) -> T:
     def call() -> T:
         with path.open() as there:
             netns.setns(there.fileno())
+        return function()
+
+    with ThreadPoolExecutor(1, "visit") as thread:
+        return thread.submit(call).result()
+
+
+def visit_fresh(function: Callable[[], T]) -> T:
+    """Call a function in a new namespace, which ends with the call; give what it gives.
+
+    Raises OSError if this process may not make one.
+    """
+
+    def call() -> T:
+        if _libc.unshare(_CLONE_NEWNET):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
         return function()
 
     with ThreadPoolExecutor(1, "visit") as thread:

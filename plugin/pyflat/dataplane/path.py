@@ -43,14 +43,15 @@ def largest(passes: Callable[[int], bool], smallest: int, wanted: int) -> int | 
     return low
 
 
-def passes(source: IPAddress, target: IPAddress, size: int) -> bool:
+def passes(source: IPAddress, target: IPAddress, size: int, *, patience: float = PATIENCE) -> bool:
     """Say whether an echo of so many bytes, with its IP header, comes back whole.
 
-    Raises BackendError where none can be sent.
+    Each try has so many seconds. Raises BackendError where none can be sent.
     """
     try:
         with _open(source) as link:
-            return any(_echo(link, target, size, number) for number in range(TRIES))
+            tries = range(TRIES)
+            return any(_echo(link, target, size, number, patience) for number in tries)
     except OSError as error:
         if error.errno == errno.EMSGSIZE:
             return False
@@ -69,7 +70,7 @@ def _open(source: IPAddress) -> socket.socket:
     return link
 
 
-def _echo(link: socket.socket, target: IPAddress, size: int, number: int) -> bool:
+def _echo(link: socket.socket, target: IPAddress, size: int, number: int, patience: float) -> bool:
     version = target.version
     mark = os.getpid() & 0xFFFF
     payload = os.urandom(8) + bytes(size - _HEADER[version] - _ECHO.size - 8)
@@ -77,7 +78,7 @@ def _echo(link: socket.socket, target: IPAddress, size: int, number: int) -> boo
     if version == 4:  # the kernel does it for IPv6
         head = head[:2] + checksum(head + payload) + head[4:]
     link.sendto(head + payload, (str(target), 0))
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while (left := end - time.monotonic()) > 0:
         link.settimeout(left)
         try:
