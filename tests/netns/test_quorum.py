@@ -29,7 +29,7 @@ def three(tmp_path: Path) -> Iterator[list[EtcdServer]]:
             folder.mkdir()
             words = (f"--listen-peer-urls={url}", f"--initial-advertise-peer-urls={url}")
             name = (f"--name={address}", f"--initial-cluster={peers}")
-            servers.append(EtcdServer(folder, *words, *name, at=[address]))
+            servers.append(EtcdServer(folder, *words, *name, at=address))
         for server in servers:
             server.launch()
         for server in servers:

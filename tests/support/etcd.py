@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,26 +14,29 @@ NEAR, FAR = "127.0.0.1", "127.0.0.2"
 
 
 class EtcdServer:
-    """One etcd with its data in a folder, that listens ``at`` some addresses; ``words`` are
-    further ones for it, ``control`` those that etcdctl needs then.
+    """One etcd with its data in a folder, that listens at all addresses, or only ``at`` one.
+
+    ``words`` are further ones for it, ``control`` those that etcdctl needs then.
     """
 
     def __init__(
         self,
         folder: Path,
         *words: str,
-        at: Sequence[str] = (NEAR, FAR),
+        at: str = "",
         scheme: str = "http",
         control: tuple[str, ...] = (),
     ) -> None:
         self._folder = folder
         self._etcd, self._etcdctl = (str(fetch() / name) for name in ("etcd", "etcdctl"))
-        urls = ",".join(f"{scheme}://{address}:2379" for address in at)
+        # One listener: the JSON gateway of etcd asks it by whichever there are, by chance.
+        url = f"{scheme}://{at or NEAR}:2379"
         self._words = (
-            *(f"--listen-client-urls={urls}", f"--advertise-client-urls={scheme}://{at[0]}:2379"),
+            f"--listen-client-urls={scheme}://{at or '0.0.0.0'}:2379",
+            f"--advertise-client-urls={url}",
             *("--log-level=warn", "--unsafe-no-fsync", *words),
         )
-        self._control = (f"--endpoints={scheme}://{at[0]}:2379", *control)
+        self._control = (f"--endpoints={url}", *control)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
