@@ -157,6 +157,15 @@ class Network:
         closed = self.internal or not self.options.icc
         return overlay is not None and overlay.direct and not closed
 
+    @property
+    def of_swarm(self) -> bool:
+        """Say whether a swarm's managers give out its addresses, and Docker tells its names."""
+        return naming.is_of_swarm(self.id)
+
+    def has_blocks(self, subnet: Subnet | None) -> bool:
+        """Say whether each host of a cluster gives out addresses of a subnet from own blocks."""
+        return subnet is not None and subnet.is_ours and not self.of_swarm
+
     def index_keys(self) -> tuple[IndexKey, ...]:
         """Index by interfaces, pools, families that leave the host, filtered frames, and VNI."""
         others = naming.overlay_links(self.id) if self.vni is not None else ()

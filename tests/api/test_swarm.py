@@ -13,7 +13,7 @@ from pyflat.driver import swarm
 from pyflat.peers import Allocation, Node, Peer
 
 BLUE, RED, WEB = swarm_id("blue"), swarm_id("red"), docker_id("web")
-OWN, SECOND, THIRD = "192.0.2.11", "192.0.2.12", "192.0.2.13"
+OWN, SECOND, THIRD = "192.0.2.14", "192.0.2.12", "192.0.2.13"
 POOL = "10.44.0.0/24"
 GATEWAY = {"RequestAddressType": "com.docker.network.gateway"}
 CREATE = dockerd.create_network(BLUE, POOL, labels={"vni": "1024"})
@@ -127,12 +127,9 @@ def test_vnis_are_drawn_below_dockers_own_until_none_is_left(
 
 
 def test_nodes_are_peers_of_each_network_whichever_was_there_first() -> None:
-    plugin = manager(
-        dockerd.discover(OWN, own=True),
-        dockerd.discover(SECOND),
-        CREATE,
-        dockerd.discover(THIRD),
-    )
+    plugin = manager(dockerd.discover(OWN, own=True), dockerd.discover(SECOND), CREATE)
+    assert flooded(plugin) == {SECOND}
+    plugin.ok(dockerd.discover(THIRD))
     assert flooded(plugin) == {SECOND, THIRD}
     (tunnel,) = (o for o in plugin.host.present() if isinstance(o, Vxlan))
     assert (tunnel.vni, tunnel.learning, str(tunnel.local)) == (1024, True, OWN)

@@ -167,8 +167,9 @@ class FakeKernel:
     def tunnel(
         self, device: str, towards: Iterable[IPAddress], known_by: IPAddress | None = None
     ) -> Tunnel:
-        """See ``Kernel.tunnel``: over eth0 at 192.0.2.11, whatever the others are."""
-        return replace(self.underlay, device=device or self.underlay.device)
+        """See ``Kernel.tunnel``: over eth0, at 192.0.2.11 if this host is known by no other."""
+        address = known_by or self.underlay.address
+        return replace(self.underlay, device=device or self.underlay.device, address=address)
 
     def name_servers(self) -> tuple[IPAddress, ...]:
         """See ``Kernel.name_servers``."""

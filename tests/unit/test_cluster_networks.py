@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 from netaddr import IPAddress, IPNetwork
-from tests.support.dockerd import docker_id
+from tests.support.dockerd import docker_id, swarm_id
 from tests.support.fake_kernel import FakeKernel
 from tests.support.host import records_of
 from tests.support.records import endpoint, network, pool, state_of
@@ -14,6 +14,7 @@ from tests.support.records import endpoint, network, pool, state_of
 from pyflat.driver.endpoints import create_endpoint
 from pyflat.driver.networks import create_network, delete_network
 from pyflat.errors import Conflict, InvalidRequest
+from pyflat.ipam.shared import cluster_network
 from pyflat.model import InterfaceAddress, Network, NetworkOptions, Record, Subnet
 from pyflat.peers import Claim, Overlay, Remote, Segment
 from pyflat.site import Site
@@ -59,6 +60,16 @@ def want_of(change: Callable[[], State]) -> Want:
     with pytest.raises(Unclaimed) as unclaimed:
         change()
     return unclaimed.value.want
+
+
+def test_managers_of_a_swarm_give_out_addresses_for_all_hosts_of_a_cluster() -> None:
+    """Each is claimed by itself, as one that another address manager has chosen."""
+    green = replace(BLUE, id=swarm_id("green"), subnets=(SUBNET,))
+    state = state_of(POOL, green, segment(OURS))
+    want = want_of(lambda: connect(state, "10.42.0.9/16", within=green))
+    assert want == AddressesWant(vni=42, addresses=(IPAddress("10.42.0.9"),))
+    assert cluster_network(state, POOL.id) is None
+    assert cluster_network(state.put(replace(BLUE, subnets=(SUBNET,))), POOL.id)
 
 
 def segment(*parts: str, vni: int = 42, auto: bool = False) -> Segment:

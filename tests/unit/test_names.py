@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from netaddr import IPAddress
 from tests.support import dockerd
-from tests.support.dockerd import docker_id
+from tests.support.dockerd import docker_id, swarm_id
 from tests.support.host import Host
 from tests.support.records import endpoint, network, state_of
 
@@ -160,6 +160,14 @@ def test_an_endpoint_of_an_overlay_remembers_which_servers_docker_asks() -> None
         for name in ("own", "hosts", "none")
     }
     assert found == {"own": ("203.0.113.53", "fe80::1"), "hosts": ("192.0.2.200",), "none": ()}
+
+
+def test_names_in_a_network_of_a_swarm_are_dockers() -> None:
+    green = replace(BLUE, id=swarm_id("green"))
+    web = named("web", green)
+    assert texts(state_of(green, web), web) == []
+    assert not hosts.is_asked(state_of(green, web), green, IPAddress("10.42.0.1"))
+    assert hosts.has_names(BLUE)
 
 
 def test_naming_who_is_gone_is_no_change() -> None:

@@ -1,5 +1,7 @@
 """What Docker's lists make of what is known of a swarm."""
 
+from dataclasses import replace
+
 import pytest
 from netaddr import IPAddress
 from tests.support.dockerd import docker_id, swarm_id
@@ -11,9 +13,9 @@ from pyflat import docker_api
 from pyflat.docker_api import Membership
 from pyflat.driver import swarm
 from pyflat.engine import Engine
-from pyflat.model import Network, Pool
+from pyflat.model import Network, NetworkOptions, Pool
 from pyflat.overlay.swarm import Nodes
-from pyflat.peers import Allocation, Node
+from pyflat.peers import Allocation, Node, Overlay
 from pyflat.state import State
 from pyflat.store.memory import MemoryStore
 
@@ -143,6 +145,16 @@ def test_a_network_that_docker_lacks_for_long_was_forgotten(looking: Looking) ->
     assert looking.look().get(Network, BLUE.id)
     looking.clock = 13.0
     assert not looking.look().get(Network, BLUE.id)
+
+
+def test_a_tunnel_moves_to_the_address_that_others_know_this_node_by(looking: Looking) -> None:
+    looking.put(Node(address=THIRD, own=True))
+    tunnel = replace(FakeKernel().underlay, address=THIRD)
+    overlay = Overlay(vni=1024, swarm=True)
+    looking.put(replace(BLUE, tunnel=tunnel, options=NetworkOptions(overlay=overlay)))
+    moved = looking.look(SECOND, here=BLUE.id).require(Network, BLUE.id).tunnel
+    assert moved is not None
+    assert moved.address == OWN
 
 
 def test_only_managers_know_which_networks_the_swarm_has(looking: Looking) -> None:

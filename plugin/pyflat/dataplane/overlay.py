@@ -119,7 +119,7 @@ def remote(state: State, record: Remote) -> Iterator[Object]:
         near = _is_near(network, record.vtep)
         routed = {a for a in record.addresses if near and a.version == record.vtep.version}
         for address in routed:
-            if not _has_blocks(network, address):
+            if not network.has_blocks(network.subnet_of(address)):
                 yield from _routed(network, end, IPNetwork(address), record.vtep)
             if network.is_direct and address.version == 6:
                 yield ProxyNeighbour(device=network.bridge, address=address)
@@ -165,12 +165,6 @@ def _routed(network: Network, end: Tunnel, block: IPNetwork, vtep: IPAddress) ->
 def _neighbouring(network: Network, end: Tunnel, block: IPNetwork) -> Element:
     words = (end.device, network.bridge, listed(block))
     return _element(f"neighbouring{block.version}", *words)
-
-
-def _has_blocks(network: Network, address: IPAddress) -> bool:
-    """Say whether a host has the whole block that an address is of: those of our pools are so."""
-    subnet = network.subnet_of(address)
-    return subnet is not None and subnet.is_ours
 
 
 def frames(network: Network, name: str, *match: str) -> Element:

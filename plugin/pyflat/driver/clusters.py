@@ -55,7 +55,7 @@ def check_addresses(
             raise Conflict(f"address {address} of vni {network.vni} is in use on host {host}")
     if not network.is_clustered:
         return
-    foreign = tuple(address for address in plain if not _is_ours(network, address))
+    foreign = tuple(address for address in plain if not _is_of_block(network, address))
     missing = [address for address in foreign if not _is_claimed(state, network, address)]
     if missing or (foreign and not leased):
         assert network.vni is not None
@@ -100,9 +100,8 @@ def _words(network: Network, subnet: Subnet) -> str:
     return " ".join(words)
 
 
-def _is_ours(network: Network, address: IPAddress) -> bool:
-    subnet = network.subnet_of(address)
-    return subnet is not None and subnet.is_ours
+def _is_of_block(network: Network, address: IPAddress) -> bool:
+    return network.has_blocks(network.subnet_of(address))
 
 
 def _is_claimed(state: State, network: Network, address: IPAddress) -> bool:

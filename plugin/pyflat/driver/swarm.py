@@ -139,7 +139,7 @@ def give_way(state: State, space: str, cidr: IPNetwork, alive: Alive) -> State:
     Docker keeps such networks in memory only, and makes them anew (moby ``libnetwork``).
     """
     for identifier in list(state.ids("addresses", pool_id(space, cidr))):
-        if naming.is_of_swarm(identifier):
+        if state.require(Network, identifier).of_swarm:
             state = drop_network(state, identifier, alive)
     return state
 

@@ -21,9 +21,9 @@ from pyflat.wants import BlockWant, Unclaimed
 
 
 def cluster_network(state: State, pool: str) -> Network | None:
-    """Give the network of a cluster that has a pool; without one the pool is this host's."""
+    """Give the network of a cluster that shares a pool; without one the pool is this host's."""
     networks = (state.require(Network, identifier) for identifier in state.ids("addresses", pool))
-    return next((network for network in networks if network.is_clustered), None)
+    return next((n for n in networks if n.is_clustered and not n.of_swarm), None)
 
 
 def request_shared_address(

@@ -51,7 +51,7 @@ def gateways(network: Network) -> Iterator[IPAddress]:
 
 def has_names(network: Network) -> bool:
     """Say whether names of a network are ours to learn: those of a swarm are told by Docker."""
-    return network.vni is not None and not network.is_swarm
+    return network.vni is not None and not network.of_swarm
 
 
 def is_asked(state: State, network: Network, server: IPAddress) -> bool:

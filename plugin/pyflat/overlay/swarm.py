@@ -15,7 +15,6 @@ from pyflat.driver import swarm
 from pyflat.driver.overlays import Site
 from pyflat.errors import BackendError
 from pyflat.model import Endpoint, Key, Network
-from pyflat.naming import is_of_swarm
 from pyflat.overlay import roster
 from pyflat.peers import Allocation, Node
 from pyflat.state import State
@@ -70,7 +69,7 @@ class Nodes:
     def look(self) -> None:
         """Ask Docker once. Raises BackendError if it does not answer."""
         state = self._engine.state
-        networks = [network.id for network in state.all(Network) if is_of_swarm(network.id)]
+        networks = [network.id for network in state.all(Network) if network.of_swarm]
         allocations = [allocation.id for allocation in state.all(Allocation)]
         if not (networks or allocations or any(state.all(Node))):
             return
