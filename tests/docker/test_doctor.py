@@ -66,6 +66,15 @@ def world(lab: Lab) -> Docker:
     return docker
 
 
+@pytest.mark.engine("28.5")
+def test_it_changes_nothing_and_people_can_read_it(world: Docker) -> None:
+    before = traces(world.host)
+    done = world.host.run("pyflat", "doctor", check=True)
+    assert difference(before, traces(world.host)) == []
+    assert "ok      plugin        pyflat " in done.stdout
+    assert "\x1b" not in done.stdout
+
+
 @contextmanager
 def commands(host: Host, plant: str, undo: str) -> Iterator[None]:
     host.run("sh", "-c", plant, check=True)
@@ -220,12 +229,3 @@ def test_what_is_wrong_is_named_and_nothing_else(name: str, world: Docker, lab: 
     assert found.keys() == expected.keys(), found
     assert [part for check, part in expected.items() if part not in found[check]] == [], found
     assert status in {1, 2}
-
-
-@pytest.mark.engine("28.5")
-def test_it_changes_nothing_and_people_can_read_it(world: Docker) -> None:
-    before = traces(world.host)
-    done = world.host.run("pyflat", "doctor", check=True)
-    assert difference(before, traces(world.host)) == []
-    assert "ok      plugin        pyflat " in done.stdout
-    assert "\x1b" not in done.stdout

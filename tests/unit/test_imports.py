@@ -66,16 +66,15 @@ LIBRARIES = {
     "pyroute2": {
         *(f"pyflat.dataplane.{part}" for part in ("namespace", "netlink", "reaper")),
     },
+    "dns": {"pyflat.report.why.resolving"},
     "flask": {"pyflat.api.http", "pyflat.app", "pyflat.report.http", "pyflat.serve"},
     "gunicorn": {"pyflat.deadline", "pyflat.serve"},
     "prometheus_client": {"pyflat.report.metrics"},
     "sqlite3": {"pyflat.store.sqlite"},
     "click": {
-        *(
-            f"pyflat.cli.{part}"
-            for part in ("asking", "doctor", "forget", "graph", "listing", "plan")
-        ),
-        *(f"pyflat.cli.{part}" for part in ("rebuild", "service", "status", "tables")),
+        *(f"pyflat.cli.{part}" for part in ("asking", "doctor", "forget", "graph", "listing")),
+        *(f"pyflat.cli.{part}" for part in ("plan", "rebuild", "service", "status", "tables")),
+        "pyflat.cli.why",
         "pyflat.cli",
     },
     "graphviz": {"pyflat.report.dot"},
@@ -83,7 +82,7 @@ LIBRARIES = {
     "subprocess": {
         *("pyflat.cli.service", "pyflat.dataplane.docker_user", "pyflat.dataplane.relay"),
         *("pyflat.names.dnsmasq", "pyflat.report.doctor.facts", "pyflat.report.doctor.plugin"),
-        "pyflat.report.doctor.table",
+        *("pyflat.report.doctor.table", "pyflat.report.why.counters"),
     },
     "ctypes": {
         *("pyflat.dataplane.libnftables", "pyflat.dataplane.namespace"),

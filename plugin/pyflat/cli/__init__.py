@@ -19,6 +19,7 @@ from pyflat.cli.plan import plan
 from pyflat.cli.rebuild import rebuild
 from pyflat.cli.service import install_service, uninstall_service
 from pyflat.cli.status import status
+from pyflat.cli.why import why
 from pyflat.errors import PyflatError
 from pyflat.ipam.pools import Source
 from pyflat.logs import FORMATS
@@ -174,7 +175,7 @@ def serve(**values: Any) -> None:
 
 
 for command in (
-    *(status, networks, endpoints, ports, peers, pools, options, graph, plan, doctor),
+    *(status, networks, endpoints, ports, peers, pools, options, graph, plan, doctor, why),
     *(forget, rebuild, install_service, uninstall_service),
 ):
     commands.add_command(command)

@@ -1,21 +1,14 @@
 """Where a tunnel of this host begins: the device and the address that packets to others have."""
 
 import socket
-import struct
 from collections.abc import Iterable
 
 from netaddr import IPAddress, IPNetwork
 
 from pyflat.dataplane.links import AddressInfo, find_link, list_addresses
-from pyflat.dataplane.raw import attribute, attributes, receive, request
+from pyflat.dataplane.ways import Way, find_way
 from pyflat.errors import InvalidRequest
 from pyflat.peers import Tunnel
-
-# linux/rtnetlink.h
-_GET_ROUTE = 26
-_ROUTE = struct.Struct("=BBBBBBBBI")
-_TO, _OUT, _SOURCE = 1, 4, 7
-_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
 def find_tunnel(
@@ -36,11 +29,10 @@ def find_tunnel(
         if info.address.ip == known_by:
             return _tunnel(socket.if_indextoname(info.index), info)
     for other in others:
-        index, source = _route_to(other)
-        name = socket.if_indextoname(index)
-        if name != "lo":
-            found = (info for info in addresses if info.address.ip == source)
-            return _tunnel(name, next(found, None))
+        way = _route_to(other)
+        if way.device != "lo":
+            found = (info for info in addresses if info.address.ip == way.source)
+            return _tunnel(way.device, next(found, None))
     raise InvalidRequest("the underlay is not known: say underlay=INTERFACE")
 
 
@@ -67,17 +59,10 @@ def _tunnel(device: str, info: AddressInfo | None) -> Tunnel:
     return Tunnel(device=device, address=address.ip, segment=segment, mtu=link.mtu)
 
 
-def _route_to(address: IPAddress) -> tuple[int, IPAddress]:
-    """Ask for the device, by its index, and the source address of the route to an address."""
-    length = 32 if address.version == 4 else 128
-    body = _ROUTE.pack(_FAMILIES[address.version], length, 0, 0, 0, 0, 0, 0, 0)
+def _route_to(address: IPAddress) -> Way:
     try:
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as link:
-            request(link, _GET_ROUTE, 0, body + attribute(_TO, address.packed))
-            parts = dict(attributes(receive(link)[_ROUTE.size :]))
+        return find_way(address)
     except OSError as error:
         raise InvalidRequest(
             f"no route to {address}: {error.strerror}; say underlay=INTERFACE"
         ) from error
-    source = IPAddress(int.from_bytes(parts[_SOURCE]), address.version)
-    return int.from_bytes(parts[_OUT], "little"), source
