@@ -149,7 +149,7 @@ PLANTS = {
         shell(f"nft '{FORWARD} policy drop; }}'", "nft delete table inet other"),
     ),
     "the legacy iptables do": (
-        {"policies": "legacy iptables, table filter, chain FORWARD drops what leaves by pf-"},
+        {"policies": "legacy iptables filter, chain FORWARD drops what leaves by pf-"},
         shell("iptables-legacy -P FORWARD DROP", "iptables-legacy -P FORWARD ACCEPT"),
     ),
     "Docker does not ask DOCKER-USER": (

@@ -167,7 +167,7 @@ def test_every_form_of_the_picture_has_every_interface(host: Host, tmp_path: Pat
              for end in ("port", "end")]  # fmt: skip
     for form in ("svg", "dot", "md", "mmd"):
         file = tmp_path / f"host.{form}"
-        host.run("pyflat", "graph", "-o", str(file), check=True)
+        assert host.run("pyflat", "graph", "-o", str(file), check=True).stderr == ""
         text = unescape(file.read_text()).replace("#35;", "#")
         assert [p["name"] for p in plugs if p["name"] not in text] == []
         assert [p["index"] for p in plugs if f"#{p['index']}" not in text] == []

@@ -12,6 +12,7 @@ import pytest
 from tests.docker.client import Container, Docker
 from tests.docker.links import device_with
 from tests.docker.overlays import CLUSTER, GATEWAY
+from tests.docker.reach import server_of
 from tests.docker.starting import bare_lab, start
 from tests.docker.traces import difference, traces
 
@@ -202,6 +203,37 @@ def test_a_host_that_is_away_is_named_as_the_end_of_the_tunnel(h1: Host, pair: L
     assert found["end"] == "tunnel", found
     assert found["steps"]["tunnel"][0].endswith("behind 192.0.2.12: sent, no answer in it")
     assert "the tunnel leads to h2 (192.0.2.12), which does not answer from eth0" in found["text"]
+
+
+@pytest.mark.parametrize(
+    ("target", "plant", "end"),
+    [
+        ("web:80", "true", "answered"),
+        ("192.0.2.11:81", "iptables -D FORWARD -j DOCKER-USER", "firewall"),
+    ],
+)
+def test_a_packet_from_outside_is_waited_for_and_followed(
+    h1: Host, pair: Lab, target: str, plant: str, end: str
+) -> None:
+    undo = "true" if plant == "true" else plant.replace("-D", "-I")
+    with commands(h1, plant, undo):
+        asking = h1.popen("pyflat", "why", "--json", "outside", target)
+        assert asking.stderr is not None
+        assert "port 81/tcp: send one now" in asking.stderr.readline()
+        assert wait_until(
+            lambda: "pyflat_why" in h1.run("nft", "list", "tables", check=True).stdout, 10, 0.05
+        )
+        server_of(pair.outside, h1.address4, 81, wait=1)
+        out, _ = asking.communicate(timeout=30)
+    found = json.loads(out)
+    assert found["end"] == end, found
+    assert f"from {OUTSIDE[0]} to {h1.address4}" in found["steps"][0]["text"]
+    assert (end == "answered") or "chain FORWARD: policy drop" in found["text"]
+
+
+def test_a_port_that_is_not_published_is_not_waited_for(h1: Host) -> None:
+    found = why(h1, "outside", "web:443")
+    assert (found["end"], found["text"]) == ("name", "web publishes no port 443/tcp")
 
 
 def test_an_address_that_nobody_has_is_no_riddle(h1: Host) -> None:

@@ -13,7 +13,7 @@ from tests.support.records import endpoint, network, state_of
 
 from pyflat.model import NetworkOptions
 from pyflat.peers import Overlay, Peer, Remote, Tunnel
-from pyflat.report.doctor import cluster, forwarding, legacy_rules, links, nft_rules
+from pyflat.report.doctor import cluster, forwarding, iptables_rules, links, nft_rules
 from pyflat.report.doctor.facts import Facts
 from pyflat.report.doctor.findings import Finding, Verdict, fail, ok, skipped, warn, worst
 from pyflat.report.doctor.rules import Chain
@@ -112,10 +112,11 @@ def test_a_packet_is_dropped_only_where_that_is_certain(
     assert nft(policy, *rules).drops(PACKET) is drops
 
 
-LEGACY = """# Generated
+SAVED = """# Generated
 *filter
 :INPUT ACCEPT [0:0]
 :FORWARD DROP [5:300]
+:DOCKER - [0:0]
 :DOCKER-USER - [0:0]
 -A FORWARD -j DOCKER-USER
 -A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
@@ -136,8 +137,10 @@ COMMIT
         ("-A FORWARD -p udp -m udp --dport 53 -j ACCEPT", True),
     ],
 )
-def test_rules_of_the_legacy_iptables_are_understood_as_well(rule: str, drops: bool) -> None:
-    chains = {c.hook: c for c in legacy_rules.read_chains(LEGACY.format(rule=rule), "ip")}
+def test_rules_of_iptables_are_understood_as_well(rule: str, drops: bool) -> None:
+    chains = {
+        c.hook: c for c in iptables_rules.read_chains(SAVED.format(rule=rule), "ip", legacy=True)
+    }
     assert chains.keys() == {"input", "forward"}
     assert chains["forward"].drops(PACKET) is drops
     assert not chains["input"].drops(PACKET)
@@ -151,10 +154,17 @@ def test_a_chain_that_drops_is_named_once_and_with_what_it_drops() -> None:
 
 
 def test_pyflats_accept_is_missed_where_docker_looks_for_it() -> None:
-    chains = tuple(legacy_rules.read_chains(LEGACY.format(rule=""), "ip"))
+    chains = tuple(iptables_rules.read_chains(SAVED.format(rule=""), "ip", legacy=False))
     ((verdict, evidence),) = found(forwarding.docker_user, facts(LAN, chains=chains, mark=8))
     assert verdict == Verdict.FAIL
     assert "no accept of pyflat's mark 0x8" in evidence
+
+
+def test_where_docker_makes_no_rules_it_need_not_ask_for_our_accept() -> None:
+    saved = SAVED.format(rule="").replace(":DOCKER - [0:0]\n", "")
+    chains = tuple(iptables_rules.read_chains(saved, "ip", legacy=False))
+    ((verdict, _),) = found(forwarding.docker_user, facts(LAN, chains=chains, mark=8))
+    assert verdict == Verdict.SKIPPED
 
 
 @pytest.mark.parametrize(

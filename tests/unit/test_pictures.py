@@ -5,7 +5,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from html import unescape
 from pathlib import Path
 
 import msgspec
@@ -24,7 +23,7 @@ from tests.support.pictured import (
 )
 from tests.support.records import endpoint, state_of
 
-from pyflat.report.dot import to_dot, to_image
+from pyflat.report.dot import to_dot
 from pyflat.report.mermaid import to_mermaid
 from pyflat.report.outline import to_text
 from pyflat.report.rows import chosen
@@ -150,17 +149,3 @@ def test_names_cannot_break_a_drawing() -> None:
     picture = painted(odd, sight())
     assert "&lt;b&gt;" in to_dot(picture)
     assert '"h1"' not in to_mermaid(picture)
-
-
-@pytest.mark.parametrize(("form", "start"), [("svg", b"<?xml"), ("png", b"\x89PNG")])
-def test_graphviz_takes_the_drawing(
-    form: str, start: bytes, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert to_image(painted(shown(), sight()), form).startswith(start)
-    assert capfd.readouterr().err == ""
-
-
-def test_the_svg_has_every_interface_with_its_number() -> None:
-    svg = to_image(painted(shown(), sight()), "svg").decode()
-    for name, index in (("eth0", 2), (LAN.bridge, 9), (WEB.host_end, 11)):
-        assert f">{name} #{index}</text>" in unescape(svg)

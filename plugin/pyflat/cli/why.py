@@ -21,7 +21,8 @@ UNANSWERED = 2
 def why(socket: Path, as_json: bool, source: str, target: str) -> None:
     """Send one packet from SOURCE to TARGET, follow it, and say where it ends.
 
-    SOURCE is a container, by name, address or the start of its endpoint's id, or "host". TARGET
+    SOURCE is a container, by name, address or the start of its endpoint's id, "host", or "outside":
+    then a packet from elsewhere is waited for. TARGET
     is NAME, NAME:PORT or NAME:PORT/udp; NAME may be an address, "host" or "outside", and is
     looked up by the source's own resolver. Without a port an echo request is sent.
 
@@ -31,7 +32,7 @@ def why(socket: Path, as_json: bool, source: str, target: str) -> None:
 
     from pyflat.report.why.inquiry import why as find_out
 
-    story = find_out(read_topology(socket), naming(), source, target)
+    story = find_out(read_topology(socket), naming(), source, target, _notify)
     if as_json:
         write_json(msgspec.to_builtins(story))
     else:
@@ -42,3 +43,7 @@ def why(socket: Path, as_json: bool, source: str, target: str) -> None:
         if story.remedy:
             click.echo(f"  {'':<11}→ {story.remedy}")
     sys.exit(0 if story.end == "answered" else UNANSWERED)
+
+
+def _notify(text: str) -> None:
+    click.echo(text, err=True)

@@ -58,8 +58,8 @@ def clock(facts: Facts) -> Iterator[Finding]:
         url = f"http://{endpoint[1]}/version"
         with urllib.request.urlopen(url, timeout=_PATIENCE) as answer:
             there = parsedate_to_datetime(answer.headers["Date"]).timestamp()
-    except (OSError, TypeError, ValueError) as error:
-        yield skipped(f"{endpoint[1]} does not say the time: {error}")
+    except (OSError, TypeError, ValueError):
+        yield skipped(f"{endpoint[1]} does not say the time")
         return
     skew = time.time() - there
     if abs(skew) > _SKEW:

@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from pyflat.dataplane.links import LinkInfo, list_links
 from pyflat.dataplane.namespace import visit
 from pyflat.dataplane.routes import read_routes
 from pyflat.errors import PyflatError
-from pyflat.report.doctor import legacy_rules, nft_rules
+from pyflat.report.doctor import iptables_rules, nft_rules
 from pyflat.report.doctor.rules import Chain
 from pyflat.report.topology import NetworkView, Topology
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 #: Where the kernel's switches of networks are.
 SWITCHES = Path("/proc/sys/net")
-_LEGACY = {"ip": "iptables-legacy-save", "ip6": "ip6tables-legacy-save"}
+_PROGRAMS = {"ip": "iptables", "ip6": "ip6tables"}
 #: Seconds that a program of others may take.
 PATIENCE = 10
 
@@ -32,8 +32,7 @@ class Facts:
     """One host. What could not be read is empty, and ``unread`` says why, by what it is.
 
     ``mtu`` has that of each interface of the host, ``uplinks`` are those of its default routes,
-    ``mark`` is the bit that pyflat vouches for packets with. ``legacy`` are the families with
-    rules of the legacy iptables.
+    ``mark`` is the bit that pyflat vouches for packets with.
     """
 
     socket: Path
@@ -44,7 +43,6 @@ class Facts:
     uplinks: tuple[str, ...] = ()
     chains: tuple[Chain, ...] = ()
     mark: int | None = None
-    legacy: frozenset[str] = frozenset()
     unread: Mapping[str, str] = field(default_factory=dict)
     switch: Callable[[str], str] = field(default=lambda path: read_switch(path))
 
@@ -92,14 +90,14 @@ def look(
     reader = _Reader()
     nothing: Mapping[str, Any] = {"nftables": []}
     ruleset = reader.read("rules", _ruleset, nothing)
-    legacy = {
-        family: text
-        for family in _LEGACY
-        if (text := reader.read("legacy rules", partial(_legacy, family), ""))
-    }
     chains = [*nft_rules.read_chains(ruleset)]
-    for family, text in legacy.items():
-        chains += legacy_rules.read_chains(text, family)
+    for family in _PROGRAMS:
+        if text := reader.read("legacy rules", partial(_legacy, family), ""):
+            chains += iptables_rules.read_chains(text, family, legacy=True)
+        if text := reader.read("rules", partial(_nf_tables, family, chains), ""):
+            told = [*iptables_rules.read_chains(text, family, legacy=False)]
+            names = {chain.name for chain in told}
+            chains = [chain for chain in chains if chain.name not in names] + told
     none: list[LinkInfo] = []
     links = reader.read("interfaces", list_links, none)
     known = reader.read("plugin", topology, None)
@@ -112,7 +110,6 @@ def look(
         uplinks=reader.read("routes", _uplinks, ()),
         chains=tuple(chains),
         mark=nft_rules.mark_of(ruleset),
-        legacy=frozenset(legacy),
         unread=reader.unread,
     )
 
@@ -142,9 +139,24 @@ def _ruleset() -> Mapping[str, Any]:
 def _legacy(family: str) -> str:
     """Give the rules of the legacy iptables; "" if there are none, as asking would make some."""
     names = Path(f"/proc/net/{family}_tables_names")
-    if not names.exists() or not names.read_text().strip() or not shutil.which(_LEGACY[family]):
+    if not names.exists() or not names.read_text().strip():
         return ""
-    words = (_LEGACY[family],)
+    return _saved(f"{_PROGRAMS[family]}-legacy-save")
+
+
+def _nf_tables(family: str, chains: Sequence[Chain]) -> str:
+    """Give the rules of the other iptables, of which nftables shows some as names only."""
+    tables = {f"table {family} {name}, " for name in iptables_rules.TABLES}
+    if not any(chain.name.startswith(table) for chain in chains for table in tables):
+        return ""
+    return _saved(f"{_PROGRAMS[family]}-nft-save")
+
+
+def _saved(program: str) -> str:
+    """Give what a program writes, "" where it is not installed."""
+    if not shutil.which(program):
+        return ""
+    words = (program,)
     done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=PATIENCE)
     return done.stdout
 

@@ -56,7 +56,7 @@ def docker_user(facts: Facts) -> Iterator[Finding]:
         for chain in facts.hooked("forward", version)
         if chain.name.endswith("filter, chain FORWARD")
     ]
-    dockers = [chain for chain in chains if "DOCKER-USER" in chain.table]
+    dockers = [chain for chain in chains if {"DOCKER", "DOCKER-USER"} <= chain.table.keys()]
     if not dockers or facts.mark is None:
         yield skipped("there are no rules of Docker's" if not dockers else "no rules of pyflat's")
         return

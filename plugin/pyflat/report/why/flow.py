@@ -10,12 +10,13 @@ from pyflat.dataplane.trace import Match
 from pyflat.errors import InvalidRequest
 
 #: Before all rules of others, and after conntrack has looked (-200).
-_FIRST, _KNOWN = -350, -199
+FIRST, KNOWN = -350, -199
 _TARGET = re.compile(
     r"(?P<name>\[[0-9a-fA-F:.]+\]|[^:/]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)"
     r"(:(?P<port>\d{1,5}))?(/(?P<protocol>tcp|udp))?"
 )
-_ECHO = {4: "icmp", 6: "icmpv6"}
+#: What an echo request is of.
+ECHO = {4: "icmp", 6: "icmpv6"}
 #: Where, in bits behind the outer IP header, the addresses of a packet in a tunnel are.
 _INNER = {4: (336, 368, 32), 6: (304, 432, 128)}
 
@@ -61,10 +62,10 @@ class Flow:
         """Match it in a namespace, on its bridges too."""
         there, back = self._words(self.source, self.target, "d"), self._answer()
         for hook in ("prerouting", "output"):
-            yield Match(family="inet", hook=hook, priority=_FIRST, words=there)
-            yield Match(family="inet", hook=hook, priority=_KNOWN, words=self._tracked())
-            yield Match(family="bridge", hook=hook, priority=_FIRST, words=there)
-            yield Match(family="bridge", hook=hook, priority=_FIRST, words=back)
+            yield Match(family="inet", hook=hook, priority=FIRST, words=there)
+            yield Match(family="inet", hook=hook, priority=KNOWN, words=self._tracked())
+            yield Match(family="bridge", hook=hook, priority=FIRST, words=there)
+            yield Match(family="bridge", hook=hook, priority=FIRST, words=back)
 
     def tunnelled(self, port: int, vni: int) -> Iterator[Match]:
         """Match it inside of a tunnel's packets, in the namespace that these are sent from."""
@@ -75,14 +76,14 @@ class Flow:
                 f"udp dport {port} @th,96,24 {vni} @th,{first},{length} {int(one):#x} "
                 f"@th,{second},{length} {int(other):#x}"
             )
-            yield Match(family="inet", hook=hook, priority=_FIRST, words=words)
+            yield Match(family="inet", hook=hook, priority=FIRST, words=words)
 
     def _words(self, source: IPAddress, target: IPAddress, end: str) -> str:
         family = "ip" if self.version == 4 else "ip6"
         addresses = f"{family} saddr {source} {family} daddr {target}"
         if self.port:
             return f"{addresses} {self.protocol} {end}port {self.port}"
-        return f"{addresses} meta l4proto {_ECHO[self.version]}"
+        return f"{addresses} meta l4proto {ECHO[self.version]}"
 
     def _answer(self) -> str:
         return self._words(self.target, self.source, "s")
@@ -93,4 +94,4 @@ class Flow:
         ends = f"ct original {family} saddr {self.source} ct original {family} daddr {self.target}"
         if self.port:
             return f"{ends} meta l4proto {self.protocol} ct original proto-dst {self.port}"
-        return f"{ends} meta l4proto {_ECHO[self.version]}"
+        return f"{ends} meta l4proto {ECHO[self.version]}"

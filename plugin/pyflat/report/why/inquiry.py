@@ -1,6 +1,5 @@
 """Follows one packet from a place to a target, and says where it ends."""
 
-import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,37 +14,40 @@ from pyflat.dataplane.links import find_link
 from pyflat.dataplane.namespace import visit
 from pyflat.dataplane.trace import Match, Tracer
 from pyflat.dataplane.ways import NextHop, Way, find_neighbour, find_way
-from pyflat.errors import BackendError, NotFound, PyflatError
+from pyflat.errors import BackendError, PyflatError
 from pyflat.report.rows import Naming
 from pyflat.report.topology import NetworkView, Topology
-from pyflat.report.why import counters, ending
+from pyflat.report.why import counters, ending, listening
+from pyflat.report.why.addressing import Addressing
 from pyflat.report.why.flow import Flow, Target, read_target
-from pyflat.report.why.places import HOST, OUTSIDE, Connection, Place, Places, read_address
+from pyflat.report.why.places import OUTSIDE, Connection, Place, Places
 from pyflat.report.why.probe import Outcome, send
-from pyflat.report.why.resolving import resolve
 from pyflat.report.why.story import End, Sighting, Story, deciding, in_tunnel, sight
 
 T = TypeVar("T")
 
 #: Seconds in which the kernel tells of the last packet.
 _LATE = 0.1
-#: Any address of a default route; nothing is sent there.
-_ANYWHERE = (IPAddress("198.51.100.1"), IPAddress("2001:db8:ffff::1"))
 _TRANSLATIONS = ("dnat", "snat", "masquerade", "redirect")
 
 
-def why(topology: Topology, naming: Naming, source: str, target: str) -> Story:
+def why(
+    topology: Topology, naming: Naming, source: str, target: str, notify: Callable[[str], None]
+) -> Story:
     """Send a packet from a place to a target, as ``web:80``, and tell what becomes of it.
 
-    Raises NotFound for a source that is not there, InvalidRequest, and BackendError where this
-    process may not look.
+    From outside, one is waited for: then ``notify`` is told for which. Raises NotFound for a
+    source that is not there, InvalidRequest, and BackendError where this process may not look.
     """
     places, asked = Places(topology, naming), read_target(target)
     place = places.source(source)
     story = Story(source=place.name, target=target, steps=[])
     inquiry = Inquiry(topology, places, place, asked, story)
     try:
-        inquiry.run()
+        if source == OUTSIDE:
+            inquiry.listen(notify)
+        else:
+            inquiry.run()
     except OSError as error:
         raise BackendError(f"a namespace cannot be looked into: {error.strerror}") from error
     return story
@@ -65,7 +67,7 @@ class Inquiry:
 
     def run(self) -> None:
         """Ask, send and follow."""
-        address = self._find_address()
+        address = Addressing(self._places, self._source, self._story).find(self._target.name)
         way = self._find_way(address) if address else None
         if address and way and way.source:
             asked = self._target
@@ -74,21 +76,43 @@ class Inquiry:
                 way,
             )
 
-    def _find_address(self) -> IPAddress | None:
-        """Find the target's address, by the source's own resolver; None ends the story."""
+    def listen(self, notify: Callable[[str], None]) -> None:
+        """Wait for a packet from outside, and follow it."""
         name = self._target.name
-        if address := read_address(name):
-            return address
-        if name == OUTSIDE:
-            return self._gateway_of_host()
-        if name == HOST:
-            return self._own_address()
-        try:
-            address, by = self._resolve(name)
-        except (PyflatError, OSError) as error:
-            return self._known(name, str(error))
-        self._story.tell("name", f"{name} is {address}, says {by}")
-        return address
+        place = self._places.find(name)
+        found = listening.door(self._target, place)
+        if found is None:
+            text = f"{name} publishes no port {self._target.port}/{self._target.protocol}"
+            self._story.finish(End.NAME, text, "docker run -p, or ask for an address")
+            return
+        notify(f"waiting {listening.PATIENCE:.0f} s for a packet to {found}: send one now")
+        heard = listening.listen(found)
+        if heard is None:
+            text = f"no packet to {found} came in {listening.PATIENCE:.0f} s"
+            self._story.finish(End.LOST, text, "look at what lies between: it has to get here")
+            return
+        flow, sightings = heard
+        self._story.tell("packet", f"from {flow.source} to {flow.target}")
+        self._tell_rules(sightings)
+        answered = any(not each.onward and each.event.leaving for each in sightings)
+        seen = ending.Seen(
+            flow=flow,
+            source=self._source,
+            target=place,
+            network=None,
+            local=True,
+            device="",
+            outcome=Outcome.ANSWERED if answered else Outcome.SILENT,
+            sightings=sightings,
+            counted=[],
+            hop=None,
+        )
+        ending.finish(self._story, seen, self._there)
+
+    def _tell_rules(self, sightings: list[Sighting]) -> None:
+        for each in (each for each in deciding(sightings) if not each.drops):
+            kind = "nat" if any(word in each.rule for word in _TRANSLATIONS) else "firewall"
+            self._story.tell(kind, str(each) + ("" if each.onward else ", for the answer"))
 
     def _find_way(self, address: IPAddress) -> Way | None:
         """Ask for the source's route; None ends the story."""
@@ -121,9 +145,7 @@ class Inquiry:
         target = self._places.find(str(flow.target))
         if network and network.tunnel and target and not target.namespace:
             self._story.tell("tunnel", _through(sightings, network, target, flow))
-        for each in (each for each in deciding(sightings) if not each.drops):
-            kind = "nat" if any(word in each.rule for word in _TRANSLATIONS) else "firewall"
-            self._story.tell(kind, str(each) + ("" if each.onward else ", for the answer"))
+        self._tell_rules(sightings)
         seen = ending.Seen(
             flow=flow,
             source=self._source,
@@ -186,56 +208,6 @@ class Inquiry:
             f"nobody answers for {address}" if hop.silent else f"{address} is {hop.mac}",
         )
         return hop
-
-    def _resolve(self, name: str) -> tuple[IPAddress, str]:
-        if self._source.namespace:
-            return resolve(name, self._source.namespace)
-        if place := self._places.find(name):
-            return self._best(place), "pyflat"
-        return IPAddress(socket.getaddrinfo(name, None)[0][4][0]), "this host's resolver"
-
-    def _known(self, name: str, reason: str) -> IPAddress | None:
-        """Go on with what pyflat knows of a name that the source's resolver does not."""
-        place = self._places.find(name)
-        if place is None or not place.connections:
-            self._story.finish(
-                End.NAME,
-                f"{self._source.name} finds no address for {name}: {reason}",
-                "names are those of containers in a network that both are in",
-            )
-            return None
-        address = self._best(place)
-        self._story.tell("name", f"not found by {self._source.name} ({reason}): {address}")
-        return address
-
-    def _best(self, place: Place) -> IPAddress:
-        """Give an address in a network that both are in, else the first."""
-        ours = {connection.network.id for connection in self._source.connections}
-        both = [each for each in place.connections if each.network.id in ours]
-        found = [a for each in (*both, *place.connections) for a in each.addresses]
-        if not found:
-            raise NotFound(f"{place.name} has no address")
-        return found[0]
-
-    def _gateway_of_host(self) -> IPAddress | None:
-        for anywhere in _ANYWHERE:
-            try:
-                gateway = find_way(anywhere).gateway
-            except OSError:
-                continue
-            if gateway:
-                self._story.tell("name", f"{OUTSIDE} is {gateway}, this host's way out")
-                return gateway
-        self._story.finish(End.ROUTE, "this host has no way out", "ip route add default via …")
-        return None
-
-    def _own_address(self) -> IPAddress | None:
-        for connection in self._source.connections:
-            for subnet in connection.network.subnets:
-                if subnet.gateway:
-                    return IPAddress(subnet.gateway)
-        self._story.finish(End.NAME, "the host has no address in its networks")
-        return None
 
     def _network_of(self, address: IPAddress) -> NetworkView | None:
         target = self._places.find(str(address))

@@ -39,7 +39,6 @@ class Place:
     name: str
     connections: tuple[Connection, ...] = ()
     namespace: Path | None = None
-    is_host: bool = False
 
     def connection_of(self, address: IPAddress) -> Connection | None:
         """Give the interface that has an address."""
@@ -54,13 +53,15 @@ class Places:
         self._naming = naming
 
     def source(self, text: str) -> Place:
-        """Find a place that packets can be sent from. Raises NotFound."""
+        """Find a place that packets come from. Raises NotFound."""
         if text == HOST:
-            return Place(name="this host", is_host=True)
+            return Place(name="this host")
+        if text == OUTSIDE:
+            return Place(name=OUTSIDE)
         found = [each for each in self._local(text) if each.endpoint and each.endpoint.sandbox]
         if not found:
             raise NotFound(
-                f"{text!r} is no container of pyflat's networks that runs here, and not {HOST!r}"
+                f"{text!r} is no container of pyflat's networks that runs here, {HOST} or {OUTSIDE}"
             )
         return self._container(found)
 

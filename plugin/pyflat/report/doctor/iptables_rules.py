@@ -1,4 +1,4 @@
-"""Rules of the legacy iptables, from ``iptables-save``, as ``rules`` has them. Pure."""
+"""Rules of iptables, from ``iptables-save``, as ``rules`` has them. Pure."""
 
 import shlex
 from collections.abc import Iterator, Sequence
@@ -21,14 +21,19 @@ _FACTS = {
 _PRIORITIES = {"raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50}
 
 
-def read_chains(text: str, family: str) -> Iterator[Chain]:
+#: Tables of iptables; where it is that of nf_tables, nftables shows them as well.
+TABLES = frozenset(_PRIORITIES)
+
+
+def read_chains(text: str, family: str, *, legacy: bool) -> Iterator[Chain]:
     """Give the built-in chains of all tables; ``family`` is ip or ip6."""
-    for section in text.split("*")[1:]:
-        lines = section.splitlines()
-        yield from _chains(lines[0], lines[1:], family)
+    for section in text.split("\n*")[1:]:
+        table, *lines = section.splitlines()
+        whose = f"legacy {family}tables" if legacy else f"table {family}"
+        yield from _chains(f"{whose} {table}", table, lines, family)
 
 
-def _chains(table: str, lines: Sequence[str], family: str) -> Iterator[Chain]:
+def _chains(whose: str, table: str, lines: Sequence[str], family: str) -> Iterator[Chain]:
     heads = [line[1:].split() for line in lines if line.startswith(":")]
     rules: dict[str, list[Rule]] = {name: [] for name, *_ in heads}
     for line in lines:
@@ -39,7 +44,7 @@ def _chains(table: str, lines: Sequence[str], family: str) -> Iterator[Chain]:
     for name, policy, *_ in heads:
         if policy != "-":
             yield Chain(
-                name=f"legacy {family}tables, table {table}, chain {name}",
+                name=f"{whose}, chain {name}",
                 family=family,
                 hook=name.lower(),
                 priority=_PRIORITIES.get(table, 0),
