@@ -132,6 +132,16 @@ def _open(browser: Browser, width: int, height: int, scheme: Scheme) -> Page:
     return opened
 
 
+def reasons(lab: Lab) -> None:
+    """Draw what is said of a packet that arrives, and of a host on which others do not."""
+    host = lab.host("h1")
+    screen(host, "why", "pyflat", "why", "db", "cache")
+    # As after another program has flushed rules.
+    host.run("iptables", "-D", "FORWARD", "-j", "DOCKER-USER", check=True)
+    screen(host, "doctor", "pyflat", "doctor")
+    host.run("iptables", "-I", "FORWARD", "-j", "DOCKER-USER", check=True)
+
+
 def pictures(lab: Lab) -> None:
     """Draw the host, and then a network of sixty containers."""
     host = lab.host("h1")
@@ -143,7 +153,7 @@ def pictures(lab: Lab) -> None:
 
 
 #: What is drawn, in this order: each finds the hosts as they were made, and what came before.
-SCREENS: tuple[Callable[[Lab], None], ...] = (commands, page, pictures)
+SCREENS: tuple[Callable[[Lab], None], ...] = (commands, reasons, page, pictures)
 
 
 def main() -> None:

@@ -224,8 +224,11 @@ PLANTS = {
 @pytest.mark.parametrize("name", PLANTS)
 def test_what_is_wrong_is_named_and_nothing_else(name: str, world: Docker, lab: Lab) -> None:
     expected, plant = PLANTS[name]
-    with plant(world, lab):
-        status, found = examine(world.host)
+    for _ in range(3):
+        with plant(world, lab):
+            status, found = examine(world.host)
+        if found:
+            break  # else pyflat's look at everything, once a minute, has mended it
     assert found.keys() == expected.keys(), found
     assert [part for check, part in expected.items() if part not in found[check]] == [], found
     assert status in {1, 2}

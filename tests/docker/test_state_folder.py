@@ -67,7 +67,7 @@ def test_without_room_nothing_is_begun_and_what_runs_goes_on(
     error = docker.refused(*docker.words("late", "--network", "blue", "-p", "82:80"))
     assert FULL in error.splitlines()[0]
     assert FULL in docker.refused("network", "create", "-d", "pyflat", "green")
-    assert small.pyflat.log_end(1).endswith(FULL)
+    assert FULL in small.pyflat.log_end(1)
     assert difference(before, traces(small)) == []
     docker("rm", "-f", "brief", "late")
     assert works(web, lab)

@@ -245,8 +245,11 @@ def test_an_address_that_nobody_has_is_no_riddle(h1: Host) -> None:
 def test_forwarding_that_is_off_is_named(h1: Host) -> None:
     bridge = device_with(h1, "10.90.0.1")
     switch = f"net.ipv4.conf.{bridge}.forwarding"
-    with commands(h1, f"sysctl -qw {switch}=0", f"sysctl -qw {switch}=1"):
-        found = why(h1, "near", "outside")
+    for _ in range(3):
+        with commands(h1, f"sysctl -qw {switch}=0", f"sysctl -qw {switch}=1"):
+            found = why(h1, "near", "outside")
+        if found["end"] != "answered":
+            break  # else pyflat, which looks after each change, has mended it
     assert found["end"] == "forwarding", found
     assert f"{switch} is 0" in found["text"]
 
