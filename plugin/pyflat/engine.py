@@ -8,7 +8,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Set
-from contextlib import suppress
 from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
@@ -25,7 +24,6 @@ from pyflat.dataplane.plan import Step, plan
 from pyflat.driver.endpoints import drop_dead
 from pyflat.errors import BackendError, PyflatError
 from pyflat.model import Endpoint, Key, Network
-from pyflat.peers import Node
 from pyflat.site import Addresses, Site
 from pyflat.state import State
 from pyflat.store.base import Store
@@ -130,23 +128,16 @@ class Engine:
         """Drop dead endpoints and make the whole kernel equal to State; give what was amiss.
 
         Reads everything there is: for starts and repairs, never for a request. Errors are
-        logged.
+        logged; one that keeps it from looking is raised, and in ``last`` all the same.
         """
         with self._lock, counts.CONVERGES.timed():
             if self._stopped:
                 return Difference()
-            after = self._without_dead()
-            if after.touched:
-                for kind, identifier in sorted(after.touched):
-                    log.info("dropped %s %s: no container stands behind it", kind, identifier)
-                self._commit(after)
-            self._around = self._kernel.surroundings()
-            difference = self._difference(self._state)
-            errors = _report(self._kernel.apply(difference.steps, keep_going=True))
-            for pair in difference.lost - self.last.lost:
-                log.warning("%s", pair)
-            self.last = replace(difference, errors=errors)
-            return difference
+            try:
+                return self._converge()
+            except Exception as error:
+                self.last = replace(self.last, errors=(str(error),))
+                raise
 
     def repair(self) -> None:
         """Converge because something may be amiss; what was is logged and counted."""
@@ -166,7 +157,8 @@ class Engine:
 
     def is_drift(self, events: Events) -> bool:
         """Say whether events have left something to mend."""
-        return drifted(self._state, events, self.is_taken)
+        uplinks = self._around.uplinks
+        return drifted(self._state, events, self.is_taken, self._kernel.stands, uplinks)
 
     def has_untold_drift(self) -> bool:
         """Say whether there is something to mend that no notification tells of."""
@@ -183,8 +175,10 @@ class Engine:
                 desired(self._state, (), self._around.uplinks),
             )
             _report(self._kernel.apply(steps, keep_going=True))
-            moved = self._move_tunnels()
-        if moved:
+            moved = self.site.with_tunnels(self._state)
+            if moved.touched:
+                self._commit(moved)
+        if moved.touched:
             self.converge()
 
     def has_entries(self) -> bool:
@@ -234,6 +228,20 @@ class Engine:
         """Give the Unix time."""
         return time.time()
 
+    def _converge(self) -> Difference:
+        after = self._without_dead()
+        if after.touched:
+            for kind, identifier in sorted(after.touched):
+                log.info("dropped %s %s: no container stands behind it", kind, identifier)
+            self._commit(after)
+        self._around = self._kernel.surroundings()
+        difference = self._difference(self._state)
+        errors = _report(self._kernel.apply(difference.steps, keep_going=True))
+        for pair in difference.lost - self.last.lost:
+            log.warning("%s", pair)
+        self.last = replace(difference, errors=errors)
+        return difference
+
     def _commit(self, after: State) -> None:
         records = {key: after.lookup(key) for key in after.touched}
         self._store.commit(records)
@@ -257,19 +265,6 @@ class Engine:
             desired(before, touched, self._around.uplinks),
             desired(self._state, touched, self._around.uplinks),
         )
-
-    def _move_tunnels(self) -> bool:
-        """Note what has become of the addresses that tunnels begin at; say if that changes any."""
-        state = self._state
-        for identifier in list(state.ids("overlays")):
-            network = state.require(Network, identifier)
-            assert network.options.overlay is not None
-            with suppress(PyflatError):  # while there is none, the last one may come back
-                tunnel = self.site.tunnel(network.options.overlay, state.all(Node))
-                state = state.put(replace(network, tunnel=tunnel))
-        if state.touched:
-            self._commit(state)
-        return bool(state.touched)
 
     def _without_dead(self) -> State:
         return drop_dead(self._state, lambda e: self.alive(e) or self.is_taken(e))

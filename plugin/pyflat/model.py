@@ -7,6 +7,7 @@ from typing import ClassVar, TypeAlias, get_args
 from netaddr import IPAddress, IPNetwork
 
 from pyflat import naming
+from pyflat.addressing import SPACES, AddressBlock, InterfaceAddress, Pool, pool_id
 from pyflat.peers import (
     Allocation,
     Claim,
@@ -21,31 +22,6 @@ from pyflat.peers import (
 
 #: A fact under which a record can be found without a search, as ("address", network, ip).
 IndexKey: TypeAlias = tuple[str, ...]
-
-
-class InterfaceAddress(IPNetwork):
-    """An address with the prefix length of its subnet, as an interface bears it.
-
-    A network of netaddr's is equal to another that holds the same addresses; of these, only the
-    same address is.
-    """
-
-    __slots__ = ()
-
-    def key(self) -> tuple[int, ...]:
-        """Give what is compared."""
-        return self.version, int(self.ip), self.prefixlen
-
-
-def overlap(one: IPNetwork, other: IPNetwork) -> bool:
-    """Say whether two subnets share an address."""
-    return bool(
-        one.version == other.version and one.first <= other.last and other.first <= one.last
-    )
-
-
-#: Our own address spaces: of one host, and of a swarm.
-SPACES = ("PyflatLocal", "PyflatGlobal")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +66,8 @@ class NetworkOptions:
     """Validated ``-o`` options; the defaults are those of Docker's bridge driver.
 
     ``ports`` says who publishes them: we (native), or dockerd through a bridge of its own (docker).
-    ``overlay`` is None for a network of this host alone.
+    ``overlay`` is None for a network of this host alone. ``namespace`` says where the bridge is to
+    lie: own, host, or "" where nobody has said it.
     """
 
     bridge: str = ""
@@ -103,6 +80,7 @@ class NetworkOptions:
     inhibit_ipv4: bool = False
     ports: str = "native"
     antispoof: bool = False
+    namespace: str = ""
     overlay: Overlay | None = None
     ipv4: Family = Family()
     ipv6: Family = Family()
@@ -116,8 +94,8 @@ class NetworkOptions:
 class Network:
     """A network as CreateNetwork described it.
 
-    ``bridge`` is the interface that bears its gateway addresses. An overlay has a ``tunnel``; if
-    it is ``inside``, the bridge itself lies in a namespace of pyflat's own.
+    ``bridge`` is the interface that bears its gateway addresses. If it is ``inside``, the bridge
+    itself lies in a namespace of pyflat's own. An overlay has a ``tunnel``.
     """
 
     kind: ClassVar[str] = "network"
@@ -167,21 +145,25 @@ class Network:
         return subnet is not None and subnet.is_ours and not self.of_swarm
 
     def index_keys(self) -> tuple[IndexKey, ...]:
-        """Index by interfaces, pools, families that leave the host, filtered frames, and VNI."""
-        others = naming.overlay_links(self.id) if self.vni is not None else ()
+        """Index by interfaces, pools, families that leave the host, tables of rules, and VNI."""
+        more = self.inside or self.vni is not None
+        others = naming.further_links(self.id) if more else ()
         links = (("bridge", name) for name in (self.bridge, *others))
         versions = {subnet.cidr.version for subnet in self.subnets if not self.internal}
         families = (("family", str(version)) for version in sorted(versions))
         pools = (("addresses", subnet.pool) for subnet in self.subnets)
         overlay = (("overlays",), ("vni", str(self.vni))) if self.vni is not None else ()
-        frames = (("frames", table) for table in self._tables_of_frames())
-        return (*links, *families, *pools, *frames, *overlay)
+        tables = (("tables", table) for table in self._tables())
+        return (*links, *families, *pools, *tables, *overlay)
 
-    def _tables_of_frames(self) -> Iterator[str]:
-        """Name the tables that have to see the frames of the network's bridge."""
+    def _tables(self) -> Iterator[str]:
+        """Name the tables of the firewall that are only there for networks like this."""
         if self.options.antispoof or not self.options.icc:
             yield "inside" if self.inside else "bridge"
+        if not self.options.icc and not self.inside:
+            yield "icc"
         if self.vni is not None:
+            yield "untracked"
             yield "inside-tunnels" if self.inside else "tunnels"
 
     def subnet_of(self, address: IPAddress) -> Subnet | None:
@@ -280,61 +262,6 @@ class Publication:
         """Index by protocol and host port, whatever the host address."""
         held = (binding for binding in self.bindings if binding.host is not None)
         return tuple({("port", b.protocol, str(b.host_port)) for b in held})
-
-
-def pool_id(space: str, cidr: IPNetwork) -> str:
-    """Name a pool: the same subnet of the same address space is the same pool."""
-    return f"{space}|{cidr}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
-    """A subnet that IpamDriver hands out addresses of.
-
-    ``references`` counts the RequestPool calls that a ReleasePool has not answered yet. The subnet
-    of an ``automatic`` one was chosen here, and not by who asked. ``part`` is the range that
-    addresses are chosen from.
-    """
-
-    kind: ClassVar[str] = "pool"
-
-    id: str
-    space: str
-    cidr: IPNetwork
-    references: int = 1
-    automatic: bool = False
-    part: IPNetwork | None = None
-
-    def index_keys(self) -> tuple[IndexKey, ...]:
-        """Index by address space and family."""
-        return (("space", self.space, str(self.cidr.version)),)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddressBlock:
-    """Which of up to ``AddressBlock.SIZE`` neighbouring addresses of a pool are given out.
-
-    Bit i of byte j (little endian) stands for the address number i + 8·j of the block; block
-    ``number`` starts at ``number * SIZE``. ``asked`` are those that somebody once asked for by
-    name. One row for many addresses: a million of them are 64 rows.
-    """
-
-    kind: ClassVar[str] = "addresses"
-    SIZE: ClassVar[int] = 1 << 14
-
-    pool: str
-    number: int
-    taken: bytes
-    asked: bytes
-
-    @property
-    def id(self) -> str:
-        """Name the block after its pool and number."""
-        return f"{self.pool}#{self.number}"
-
-    def index_keys(self) -> tuple[IndexKey, ...]:
-        """Index by pool."""
-        return (("pool", self.pool),)
 
 
 Record: TypeAlias = (

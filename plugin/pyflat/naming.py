@@ -49,7 +49,7 @@ def bridge(network_id: str) -> str:
 
 
 def inner_bridge(network_id: str) -> str:
-    """Name the bridge of an overlay that lies in the namespace of overlays."""
+    """Name the bridge of a network that lies in the namespace of pyflat's own."""
     return f"pb-{network_id[:12]}"
 
 
@@ -63,8 +63,8 @@ def vxlan(network_id: str) -> str:
     return f"px-{network_id[:12]}"
 
 
-def overlay_links(network_id: str) -> tuple[str, ...]:
-    """Name the interfaces that an overlay has, or may have, beside its gateway's."""
+def further_links(network_id: str) -> tuple[str, ...]:
+    """Name the interfaces that a network may have beside the one that bears its gateways."""
     return inner_bridge(network_id), gateway_port(network_id), vxlan(network_id)
 
 

@@ -6,20 +6,23 @@ the host has not been started anew; after a start no container runs that could h
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 from netaddr import IPAddress, IPNetwork
 
+from pyflat.addressing import InterfaceAddress
 from pyflat.dataplane.mappings import bindings_of
-from pyflat.dataplane.objects import Address, Element, Object
+from pyflat.dataplane.objects import Address, Bridge, Element, Object
+from pyflat.dataplane.overlay_objects import Gateway
 from pyflat.driver.endpoints import create_endpoint, join
 from pyflat.driver.networks import create_network
 from pyflat.driver.options import parse_options
 from pyflat.driver.overlays import Site
 from pyflat.ipam.addresses import request_address
 from pyflat.ipam.pools import LOCAL, Lease, request_pool
-from pyflat.model import Endpoint, InterfaceAddress, Network, PortBinding, Publication, Subnet
+from pyflat.model import Endpoint, Network, PortBinding, Publication, Subnet
 from pyflat.naming import bridge
 from pyflat.state import State
 
@@ -79,7 +82,7 @@ def _add_network(
         subnets.append(Subnet(cidr=cidr, gateway=gateway, space=LOCAL if own else ""))
         if own:
             state = _add_pool(state, cidr, gateway, config)
-    return create_network(
+    state = create_network(
         state,
         identifier=facts["Id"],
         subnets=subnets,
@@ -88,6 +91,15 @@ def _add_network(
         alive=lambda _: True,
         site=site,
     )
+    return _where_it_lies(state, state.require(Network, facts["Id"]), present)
+
+
+def _where_it_lies(state: State, network: Network, present: Iterable[Object]) -> State:
+    """Have a network where its bridge is, wherever it would be made today."""
+    ends = (o for o in present if isinstance(o, Bridge | Gateway) and o.name == network.bridge)
+    for end in ends:
+        state = state.put(replace(network, inside=isinstance(end, Gateway)))
+    return state
 
 
 def _gateway(

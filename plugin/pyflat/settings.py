@@ -62,7 +62,7 @@ MEANINGS = {
     "pools": "Where automatic subnets come from: block:length, with commas between.",
     "uplinks": "Further interfaces that lead out of the host, beside those of default routes.",
     "sysctl_root": "Where /proc/sys/net of the host is mounted.",
-    "namespace": "Where the bridges of overlays lie, if it may be entered; empty: with the host.",
+    "namespace": "Namespace of bridges apart from the host, if it may be entered; empty: none.",
     "scope": "Whose networks are made: of this host (local), or of its swarm (global).",
     "cluster": "Where hosts agree on overlays: etcd://HOST:PORT,HOST:PORT/PREFIX.",
     "cluster_ca": "File with the authorities that vouch for the cluster; empty: the system's.",
@@ -71,4 +71,11 @@ MEANINGS = {
     "cluster_user": "User of the cluster's store.",
     "cluster_password_file": "File with the user's password.",
     "host": "What other hosts of the cluster know this one by; no two may have the same.",
+}
+
+#: Of defaults that depend on the machine, what the documentation says.
+DEPENDING = {
+    "pools": "/16 of 172.16.0.0/12, /24 of 192.168.0.0/16 and of 10.0.0.0/8, /64 of the machine's "
+    "own unique local addresses",
+    "host": "the host's name",
 }

@@ -1,13 +1,18 @@
 """This host, as its overlays see it."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
 from typing import TypeAlias
 
 from netaddr import IPAddress
 
 from pyflat.dataplane.kernel import Kernel
+from pyflat.errors import PyflatError
+from pyflat.model import Network
 from pyflat.overlay.roster import listed
 from pyflat.peers import Node, Overlay, Tunnel
+from pyflat.state import State
 
 Addresses: TypeAlias = Callable[[], tuple[IPAddress, ...]]
 
@@ -46,6 +51,16 @@ class Site:
             return self._kernel.tunnel(overlay.underlay, self._others(overlay))
         by_self = {node.own: node.address for node in nodes}
         return self._kernel.tunnel(overlay.underlay, by_self.values(), by_self.get(True))
+
+    def with_tunnels(self, state: State) -> State:
+        """Give a State with its overlays' tunnels as this host has them now."""
+        for identifier in list(state.ids("overlays")):
+            network = state.require(Network, identifier)
+            assert network.options.overlay is not None
+            with suppress(PyflatError):  # while there is none, the last one may come back
+                tunnel = self.tunnel(network.options.overlay, state.all(Node))
+                state = state.put(replace(network, tunnel=tunnel))
+        return state
 
     def name_servers(self) -> tuple[IPAddress, ...]:
         """See ``Site.name_servers``."""

@@ -11,17 +11,9 @@ from typing import Self, TypeAlias, TypeVar, cast
 
 from immutables import Map
 
+from pyflat.addressing import AddressBlock, Pool
 from pyflat.errors import NotFound
-from pyflat.model import (
-    AddressBlock,
-    Endpoint,
-    IndexKey,
-    Key,
-    Network,
-    Pool,
-    Publication,
-    Record,
-)
+from pyflat.model import Endpoint, IndexKey, Key, Network, Publication, Record
 from pyflat.peers import Allocation, Claim, Node, Peer, Remote, Resolver, Segment
 
 Index: TypeAlias = "Map[IndexKey, Map[str, None]]"
@@ -111,7 +103,7 @@ class State:
 
     def _changed(self, key: Key, table: Map[str, Record], index: Index) -> Self:
         tables = self.tables.set(key[0], table)
-        return replace(self, tables=tables, index=index, notes=self.notes.set(key, None))
+        return type(self)(tables, index, self.notes.set(key, None))
 
 
 def _index(index: Index, record: Record) -> Index:

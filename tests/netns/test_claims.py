@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -382,6 +383,18 @@ def test_a_vni_is_one_network_for_all_and_goes_with_the_last_host(cluster: Clust
     assert not any(two.host.state.all(Segment))
     three.make("10.44.0.0/24")
     assert cluster.hosts_of(42) == ["h3"]
+
+
+def test_hosts_that_leave_a_vni_in_the_same_moment_have_all_left_it_soon(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts = [cluster.join(number) for number in (1, 2, 3)]
+    # What compares everything from time to time would give back what is left.
+    monkeypatch.setattr(upkeep, "COMPARED", 60.0)
+    for _ in range(5):
+        leases = [(host, host.make()) for host in hosts]
+        at_once(*(partial(host.remove, lease=lease) for host, lease in leases))
+        eventually(lambda: cluster.hosts_of(42) == [])
 
 
 def test_a_drawn_vni_is_the_same_on_every_host_and_another_for_another_subnet(

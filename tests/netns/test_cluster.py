@@ -219,6 +219,8 @@ def test_an_address_that_moves_is_announced_where_there_are_containers(make: Mak
     move = (VNI, "10.42.0.2", two.host.state.require(Endpoint, docker_id("moved")).mac)
     eventually(lambda: three.hears(n2="h2", n3="h1") and move in three.moves)
     eventually(lambda: one.hears(n2="h2", n4="h3") and move in one.moves)
+    # Those beside it knew it as one of another host.
+    assert move in two.moves
 
 
 def test_what_a_new_network_finds_is_announced_to_nobody(make: Make) -> None:

@@ -7,6 +7,7 @@ from tests.support.machine import Machine
 
 from pyflat.dataplane.objects import DockerAccept, Element, Table
 from pyflat.dataplane.plan import Step
+from pyflat.dataplane.ruleset import TABLES
 from pyflat.errors import BackendError
 
 pytestmark = pytest.mark.quick
@@ -34,12 +35,12 @@ def prefix(address: str, length: int) -> dict[str, dict[str, object]]:
     return {"prefix": {"addr": address, "len": length}}
 
 
-def test_the_bridge_table_is_there_only_while_ports_are_published(machine: Machine) -> None:
-    assert witness.tables() & {"inet pyflat", "bridge pyflat"} == {"inet pyflat"}
+def test_a_table_of_frames_is_there_only_while_ports_are_published(machine: Machine) -> None:
+    assert witness.tables() & {*TABLES.values()} == {"inet pyflat"}
     machine.send(*RUNNING)
-    assert {"inet pyflat", "bridge pyflat"} <= witness.tables()
+    assert witness.tables() & {*TABLES.values()} == {"inet pyflat", "bridge pyflat_hairpin"}
     machine.send(dockerd.revoke(LAN, WEB))
-    assert "bridge pyflat" not in witness.tables()
+    assert witness.tables() & {*TABLES.values()} == {"inet pyflat"}
 
 
 @pytest.mark.parametrize(
@@ -118,17 +119,17 @@ def test_removing_what_is_gone_does_not_keep_the_rest_from_happening(machine: Ma
     machine.apply([Step("delete", gone), Step("add", new)])
     assert witness.elements("bridges") == ["br-new"]
     for _ in range(2):
-        machine.apply([Step("delete", Table(family="bridge"))])
-    assert "bridge pyflat" not in witness.tables()
+        machine.apply([Step("delete", Table(family="hairpin"))])
+    assert "bridge pyflat_hairpin" not in witness.tables()
 
 
 TAMPERING = {
     "a rule is added": "insert rule inet pyflat forward accept",
-    "a rule is added to the bridge table": "insert rule bridge pyflat forward accept",
+    "a rule is added to a table of frames": "insert rule bridge pyflat_hairpin forward accept",
     "a chain is flushed": "flush chain inet pyflat enter",
     "a set is added": "add set inet pyflat more { type ifname; }",
     "the table is deleted": "delete table inet pyflat",
-    "the bridge table is deleted": "delete table bridge pyflat",
+    "a table of frames is deleted": "delete table bridge pyflat_hairpin",
     "everything is flushed": "flush ruleset",
     "an element is deleted": "delete element inet pyflat anyport4 { tcp . 8080 }",
     "an element is added": "add element inet pyflat masq4 { ipv4 . 10.0.0.0/8 }",

@@ -139,7 +139,7 @@ def test_a_pair_that_ended_with_its_container_takes_its_records_along(
     machine.restart()
     assert {record.kind for record in records_of(machine.engine.state)} == {"network"}
     assert witness.elements("anyport4") == []
-    assert "bridge pyflat" not in witness.tables()
+    assert "bridge pyflat_hairpin" not in witness.tables()
 
 
 def test_a_pair_in_a_container_outlives_restarts(machine: Machine, container: str) -> None:

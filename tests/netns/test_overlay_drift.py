@@ -1,6 +1,8 @@
-"""What others take from an overlay is mended, and it follows its underlay."""
+"""What others take from an overlay, or from a bridge apart, is mended; overlays follow their
+underlay."""
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -9,24 +11,25 @@ from netaddr import IPAddress
 from tests.support import dockerd
 from tests.support.dockerd import docker_id
 from tests.support.inhabited import inside, settle
-from tests.support.machine import Machine
+from tests.support.machine import Machine, count_calls
 from tests.support.news import segment
 from tests.support.underlay import PEER, add_address, add_segment, overlay_host
 from tests.support.witness import eventually, run
 
 from pyflat.dataplane.links import index_of
-from pyflat.dataplane.watch import Watch
+from pyflat.dataplane.watch import DELAY, Watch
 from pyflat.errors import BackendError
 from pyflat.model import Endpoint, Network
-from pyflat.naming import overlay_links
+from pyflat.naming import further_links
 from pyflat.peers import Peer, Remote
+from pyflat.state import State
 
 pytestmark = pytest.mark.quick
 
 VNI = 42
 BLUE, WEB = docker_id("blue"), docker_id("web")
 BRIDGE, HOST_END = f"pf-{BLUE[:12]}", f"pv-{WEB[:12]}"
-INNER, GATEWAY_PORT, TUNNEL = overlay_links(BLUE)
+INNER, GATEWAY_PORT, TUNNEL = further_links(BLUE)
 POOLS = ("172.30.0.0/24", "fd00::/64")
 OWN, OWN6 = "172.30.0.2/24", "fd00::2/64"
 REMOTE = Remote(
@@ -50,12 +53,12 @@ def machine(request: pytest.FixtureRequest, container: str, other: str) -> Itera
         yield machine
 
 
-@pytest.fixture
-def apart(container: str, other: str) -> Iterator[Machine]:
-    """The same, with the bridge in a namespace of its own in any case."""
+@pytest.fixture(params=["overlay", "alone"])
+def apart(request: pytest.FixtureRequest, container: str, other: str) -> Iterator[Machine]:
+    """The same, or a network of this host alone, with the bridge in a namespace of its own."""
     add_segment(other)
     with overlay_host("inside") as machine:
-        fill(machine, container)
+        fill(machine, container, alone=request.param == "alone")
         yield machine
 
 
@@ -77,10 +80,11 @@ def watch(machine: Machine) -> Iterator[Machine]:
     watch.end()
 
 
-def fill(machine: Machine, container: str) -> None:
+def fill(machine: Machine, container: str, *, alone: bool = False) -> None:
     machine.hear(segment(VNI, *POOLS))
+    labels = {"namespace": "own"} if alone else {"vni": str(VNI)}
     machine.send(
-        dockerd.create_network(BLUE, *POOLS, labels={"vni": str(VNI)}),
+        dockerd.create_network(BLUE, *POOLS, labels=labels),
         *dockerd.run(BLUE, WEB, OWN, v6=OWN6),
     )
     settle(container, WEB, OWN, OWN6)
@@ -128,12 +132,46 @@ def test_what_is_taken_from_an_overlay_is_mended(
     assert is_mended(watched, container, caplog), watched.engine.pending()
 
 
-@pytest.mark.parametrize("state", ["nomaster", "down"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"ip link set {GATEWAY_PORT} nomaster",
+        f"ip link set {GATEWAY_PORT} down",
+        f"ip link delete {GATEWAY_PORT}",
+        f"ip link delete {INNER}",
+    ],
+)
 def test_the_way_to_the_gateway_is_mended(
-    watched_apart: Machine, container: str, state: str, caplog: pytest.LogCaptureFixture
+    watched_apart: Machine, container: str, command: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tamper(watched_apart, f"ip link set {GATEWAY_PORT} {state}")
+    tamper(watched_apart, command)
     assert is_mended(watched_apart, container, caplog), watched_apart.engine.pending()
+
+
+def test_thousands_that_come_and_go_elsewhere_are_not_looked_for(watched: Machine) -> None:
+    converges = count_calls(watched, "converge")
+    first = int(IPAddress("fd00::1:0"))
+    crowd = [
+        replace(
+            REMOTE,
+            id=f"{number:064x}",
+            mac=f"02:43:{number.to_bytes(4).hex(':')}",
+            addresses=(IPAddress(first + number),),
+        )
+        for number in range(5000)
+    ]
+    watched.hear(*crowd)
+    time.sleep(3 * DELAY)
+
+    def forgotten(state: State) -> tuple[State, None]:
+        for remote in crowd:
+            state = state.drop(Remote, remote.id)
+        return state, None
+
+    watched.engine.learn(forgotten)
+    time.sleep(3 * DELAY)
+    assert converges() == 0
+    assert watched.pending() == []
 
 
 def tunnel_of(machine: Machine) -> str:

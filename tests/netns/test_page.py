@@ -13,13 +13,20 @@ from tests.support.inhabited import inside, settle
 from tests.support.namespaces import container_namespace, fresh_namespace
 from tests.support.serving import Serving, serving
 
-from dockerlab.browser import chromium
+from dockerlab import packages
+from dockerlab.browser import PACKAGES, chromium
 
 URL = "http://127.0.0.1:9470"
 MANY = 60
 PORTS = {9: ("7000-7009:7000-7009/udp", "127.0.0.1:9000:90", "9001:91", "9003:93")}
 LAN = docker_id("lan")
 NO_RATE, RATE = re.compile(r"^\d{1,3} bit/s$"), re.compile(r"^[1-9]\d{1,2}(\.\d)? kbit/s$")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs() -> None:
+    """The browser, while there is a way to where it comes from."""
+    packages.ensure(PACKAGES)
 
 
 @pytest.fixture(scope="module")

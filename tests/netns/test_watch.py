@@ -3,14 +3,14 @@
 import re
 import select
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from tests.support import dockerd, witness
 from tests.support.dockerd import docker_id
 from tests.support.inhabited import inside, settle
-from tests.support.machine import Machine
+from tests.support.machine import Machine, count_calls
 
 from pyflat.dataplane.difference import Difference
 from pyflat.dataplane.events import Events, Reader
@@ -27,7 +27,7 @@ HEALED = 2.0
 DAMAGE = {
     "all tables": ("nft flush ruleset", r"table inet"),
     "our table": ("nft delete table inet pyflat", r"table inet"),
-    "the table of frames": ("nft delete table bridge pyflat", r"table bridge"),
+    "the table of frames": ("nft delete table bridge pyflat_hairpin", r"table bridge"),
     "a chain": ("nft flush chain inet pyflat forward", r"table inet"),
     "a published port": (
         "nft delete element inet pyflat anyport4 { tcp . 8080 }",
@@ -48,6 +48,11 @@ DAMAGE = {
     "its IPv6 address": (
         f"ip address del fd00::1/64 dev {BRIDGE}",
         rf"missing: address {BRIDGE} fd00::1/64$",
+    ),
+    "its forwarding": (f"sysctl net.ipv4.conf.{BRIDGE}.forwarding=0", rf"forwarding {BRIDGE} 4"),
+    "its IPv6 forwarding": (
+        f"sysctl net.ipv6.conf.{BRIDGE}.force_forwarding=0",
+        rf"forwarding {BRIDGE} 6",
     ),
     "a port's membership": (f"ip link set {HOST_END} nomaster", rf"changed: link {HOST_END}"),
     "a port is down": (f"ip link set {HOST_END} down", rf"changed: link {HOST_END}"),
@@ -94,6 +99,25 @@ def repairs(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [line for line in caplog.messages if line.startswith("repair")]
 
 
+def test_the_way_in_from_outside_is_opened_again(
+    watched: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    for words in (
+        "link add up0 type veth peer name up1",
+        "link set up1 up",
+        "address add 192.0.2.1/24 dev up0",
+        "link set up0 up",
+        "route add default via 192.0.2.254",
+    ):
+        witness.run("ip", *words.split())
+    forwards = ("sysctl", "-n", "net.ipv4.conf.up0.forwarding")
+    assert witness.eventually(lambda: witness.run(*forwards).strip() == "1", HEALED)
+    witness.run("sysctl", "net.ipv4.conf.up0.forwarding=0")
+    assert witness.eventually(lambda: bool(repairs(caplog)), HEALED), "not noticed"
+    assert repairs(caplog)[0] == "repair 1: missing: forwarding up0 4"
+    assert witness.run(*forwards).strip() == "1"
+
+
 def test_what_we_do_ourselves_and_what_others_do_elsewhere_is_no_damage(
     watched: Machine, container: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -118,19 +142,6 @@ def test_what_we_do_ourselves_and_what_others_do_elsewhere_is_no_damage(
     time.sleep(3 * DELAY)
     assert converges() == 0
     assert repairs(caplog) == []
-
-
-def count_calls(machine: Machine, name: str) -> Callable[[], int]:
-    """Count how often a method of the engine is called from now on."""
-    calls: list[None] = []
-    method = getattr(machine.engine, name)
-
-    def counted(*arguments: object) -> object:
-        calls.append(None)
-        return method(*arguments)
-
-    setattr(machine.engine, name, counted)
-    return lambda: len(calls)
 
 
 def test_a_pair_that_went_with_its_container_is_no_damage(

@@ -1,5 +1,6 @@
 """A real etcd, on the loopback of the namespace of the thread that starts it."""
 
+import os
 import signal
 import subprocess
 import time
@@ -75,6 +76,8 @@ class EtcdServer:
         """Have it take connections and answer nothing for a while."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        # Its other threads go on until the one that takes the signal has had a processor.
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
         try:
             yield
         finally:

@@ -156,6 +156,10 @@ class FakeKernel:
         """See ``Kernel.has_untold_drift``."""
         return False
 
+    def stands(self, item: Forwarding) -> bool:
+        """See ``Kernel.stands``."""
+        return self._objects.get(item.key) == item
+
     def free(self, protocol: str, host: IPAddress, port: int) -> bool:
         """See ``Kernel.free``."""
         return not self._port_is_taken(HostPort(protocol=protocol, host=host, port=port))

@@ -1,13 +1,14 @@
-"""A machine that systemd boots: Debian with Docker and pyflat, in systemd-nspawn."""
+"""A machine that systemd boots: Debian with Docker and a checkout of pyflat, in systemd-nspawn."""
 
 import contextlib
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 from tests.support.witness import eventually
@@ -15,24 +16,24 @@ from tests.support.witness import eventually
 from dockerlab import cgroups, images, namespaces, packages, settings, store
 from dockerlab.commands import call
 
-PYFLAT = "/opt/pyflat/pyflat"
+#: Where the checkout comes from: a repository in the machine, which `git pull` asks.
+ORIGIN = "/srv/pyflat.git"
 IMAGE = "/opt/busybox.tar"
 NAME = f"guest-{os.getpid()}"
+#: What a container runs that is to answer at its port 80.
+SERVER = "echo well > /tmp/index.html; exec httpd -f -h /tmp"
 
 _NEEDED = ("debian-archive-keyring", "debootstrap", "systemd-container")
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _INSIDE = (
     *("systemd-sysv", "dbus", "docker.io", "python3"),
     *("iproute2", "iptables", "nftables", "libnftables1", "procps", "curl"),
-    "dnsmasq-base",
+    *("dnsmasq-base", "git", "make", "python3-venv"),
 )
 _PYTHON = "3.11"  # bookworm's
-_SCRIPT = """#!/usr/bin/python3
-import sys
-sys.path.insert(0, "/opt/pyflat/lib")
-from pyflat.cli import main
-main()
-"""
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_WHEELS = "/opt/wheels"
+_PIP_CONF = f"[global]\nno-index = true\nfind-links = {_WHEELS}\n"
 _ENVIRONMENT = {
     # Docker needs control groups that it may write to; nspawn gives away none of version 1.
     "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
@@ -71,12 +72,26 @@ class Guest:
 
     def run(self, *words: str, check: bool = True) -> str:
         """Run a program in it, and give what it writes."""
-        enter = ("nsenter", f"--target={self._init()}", "--all", "--root", "--wd", "--")
-        path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
-        command = (*enter, "env", "-i", path, "HOME=/root", *words)
+        command = self._command(*words)
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert not check or done.returncode == 0, (words, done.stdout, done.stderr)
         return done.stdout
+
+    def popen(
+        self, *words: str, cwd: Path, env: Mapping[str, str], **options: Any
+    ) -> subprocess.Popen[str]:
+        """Start a program in it, as leader of a new process group."""
+        command = self._command(
+            *(f"{name}={value}" for name, value in env.items()), *words, cwd=cwd
+        )
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, start_new_session=True, **options
+        )
+
+    def _command(self, *words: str, cwd: Path = Path("/")) -> list[str]:
+        """Give what runs a program in there; variables may come before it."""
+        enter = ("nsenter", f"--target={self._init()}", "--all", "--root", "--wd", "--")
+        return [*enter, "env", "-i", f"--chdir={cwd}", f"PATH={_PATH}", "HOME=/root", *words]
 
     def power_off(self) -> None:
         """End it in order."""
@@ -114,9 +129,24 @@ class Guest:
         return state.strip() in {"starting", "running", "degraded"}
 
 
+def answers(host: Guest, *ports: str) -> bool:
+    """Say whether containers that run SERVER answer at these addresses and ports."""
+    ask = ("curl", "--silent", "--max-time", "5")
+    return all(host.run(*ask, f"http://{port}/", check=False) == "well\n" for port in ports)
+
+
+def add_underlay(host: Guest) -> None:
+    """Give it an interface eth0 that overlays go out by, as 192.0.2.1."""
+    for words in (
+        *("link add eth0 type veth peer eth1", "link set eth0 up", "link set eth1 up"),
+        "address add 192.0.2.1/24 dev eth0",
+    ):
+        host.run("ip", *words.split())
+
+
 @contextmanager
 def guest(folder: Path) -> Iterator[Guest]:
-    """Have a machine with this checkout's pyflat in /opt; made in a folder, off."""
+    """Have a machine with a clone of this checkout; made in a folder, off."""
     packages.ensure(_NEEDED)
     # One with other packages is another one.
     base = store.folder(f"guest-{crc32(repr(_INSIDE).encode()):08x}", _bootstrap) / "root"
@@ -127,7 +157,8 @@ def guest(folder: Path) -> Iterator[Guest]:
     cgroups.make(NAME, "guest")
     call("mount", "-t", "overlay", "overlay", "-o", layers, machine.root)
     try:
-        _install(machine.root / "opt/pyflat", folder / "wheel")
+        _clone(machine.root)
+        _have_wheels(machine.root)
         call("cp", images.archive(images.get("busybox")), f"{machine.root}{IMAGE}")
         yield machine
     finally:
@@ -142,10 +173,34 @@ def _bootstrap(work: Path) -> None:
     call("debootstrap", *options, images.SUITE, work / "root", *mirror)
 
 
-def _install(target: Path, wheel: Path) -> None:
+def _clone(root: Path) -> None:
+    """Have a clone of this checkout, changes included, at its own place in the machine, and in
+    /srv what it was cloned from."""
+    origin, checkout = Path(f"{root}{ORIGIN}"), Path(f"{root}{settings.REPOSITORY}")
+    git = ("git", "-C", settings.REPOSITORY)
+    commit = call(*git, "stash", "create").strip() or "HEAD"
+    call("git", "init", "--quiet", "--bare", "--initial-branch=main", origin)
+    call(*git, "push", "--quiet", origin, f"{commit}:refs/heads/main")
+    call("git", "clone", "--quiet", origin, checkout)
+    call("git", "-C", checkout, "remote", "set-url", "origin", ORIGIN)
+    # As `make setup` leaves it; what the tests need beside pyflat is not for this machine.
+    call("chroot", root, "python3", "-m", "venv", "--without-pip", f"{settings.REPOSITORY}/.venv")
+    (checkout / ".venv/.complete").touch()
+
+
+def _have_wheels(root: Path) -> None:
+    """Have pip of the machine, which has no network, find what pyflat needs."""
+    needs = (settings.REPOSITORY / name for name in ("requirements.lock", "setup.cfg"))
+    crc = crc32(b"".join(file.read_bytes() for file in needs))
+    call("cp", "-r", store.folder(f"wheels-{crc:08x}", _download), f"{root}{_WHEELS}")
+    (root / "etc/pip.conf").write_text(_PIP_CONF)
+
+
+def _download(work: Path) -> None:
     pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
-    call(*pip, "wheel", "--no-deps", "--wheel-dir", wheel, settings.REPOSITORY)
+    call(*pip, "wheel", "--no-deps", "--wheel-dir", work, settings.REPOSITORY)
+    (pyflat,) = work.glob("*.whl")
+    locked = ("--constraint", settings.REPOSITORY / "requirements.lock")
     fitting = ("--python-version", _PYTHON, "--only-binary=:all:")
-    call(*pip, "install", *fitting, "--target", target / "lib", *wheel.glob("*.whl"))
-    (target / "pyflat").write_text(_SCRIPT)
-    (target / "pyflat").chmod(0o755)
+    call(*pip, "download", *locked, *fitting, "--dest", work, pyflat, "setuptools")
+    pyflat.unlink()

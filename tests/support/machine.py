@@ -1,6 +1,6 @@
 """The engine over the real kernel of the namespace that the test is in."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +73,16 @@ class Machine:
     def close(self) -> None:
         """End the process."""
         self.engine.stop()
+
+
+def count_calls(machine: Machine, name: str) -> Callable[[], int]:
+    """Count how often a method of the engine is called from now on."""
+    calls: list[None] = []
+    method = getattr(machine.engine, name)
+
+    def counted(*arguments: object) -> object:
+        calls.append(None)
+        return method(*arguments)
+
+    setattr(machine.engine, name, counted)
+    return lambda: len(calls)

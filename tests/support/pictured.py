@@ -109,7 +109,7 @@ def sight() -> Sight:
     )
     return Sight(
         host=Space(interfaces=(uplink, bridge(LAN, 9), bridge(BACK, 10), web, gateway)),
-        overlays=Space(interfaces=(*inside, blue, db)),
+        inside=Space(interfaces=(*inside, blue, db)),
         sandboxes={
             WEB.sandbox or "": Space(interfaces=(in_web, in_blue)),
             DB.sandbox or "": Space(interfaces=(in_db,)),

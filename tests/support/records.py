@@ -4,18 +4,8 @@ from netaddr import IPAddress, IPNetwork
 from tests.support.dockerd import docker_id
 
 from pyflat import naming
-from pyflat.model import (
-    AddressBlock,
-    Endpoint,
-    InterfaceAddress,
-    Network,
-    NetworkOptions,
-    Pool,
-    PortBinding,
-    Publication,
-    Record,
-    Subnet,
-)
+from pyflat.addressing import AddressBlock, InterfaceAddress, Pool
+from pyflat.model import Endpoint, Network, NetworkOptions, PortBinding, Publication, Record, Subnet
 from pyflat.state import State
 
 

@@ -11,11 +11,11 @@ from tests.support.dockerd import Call, docker_id
 from tests.support.namespaces import within
 
 from pyflat import naming
-from pyflat.dataplane.ruleset import TABLES
+from pyflat.dataplane.ruleset import INSIDE, TABLES
 from pyflat.peers import Peer
 
 #: Our tables by the files that have their rules.
-RULES = {name: TABLES[name] for name in ("inet", "bridge", "tunnels")}
+RULES = {name: words for name, words in TABLES.items() if name not in INSIDE}
 DUAL = ("172.30.0.0/24", "fd00::/64")
 
 
@@ -68,7 +68,7 @@ def written(*cases: Case, namespace: Path | None = None) -> str:
     lines += _tables(cases)
     if namespace is not None:
         with within(namespace.name):
-            lines += ["", "in the namespace of overlays", *_tables(cases)]
+            lines += ["", "in pyflat's namespace", *_tables(cases)]
     return "\n".join(lines) + "\n"
 
 

@@ -92,6 +92,10 @@ class Serving:
     def end(self) -> None:
         """End every process that is left."""
         for process in self._started:
+            if "COVERAGE_PROCESS_CONFIG" in os.environ:  # a killed one would not say what it ran
+                process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.communicate(timeout=2)
             workers = workers_of(process) if process.poll() is None else []
             process.kill()
             for worker in workers:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from pyflat.dataplane.ruleset import TABLES
+
 _OF_THE_CARRIER = {"NO-CARRIER", "LOWER_UP", "M-DOWN"}
 
 
@@ -56,7 +58,7 @@ def ruleset() -> list[str]:
 
 def elements(name: str, family: str = "inet") -> list[Any]:
     """Give the elements of one of our sets or maps, as ``nft`` writes them in JSON."""
-    listing = json.loads(run("nft", "-j", "list", "table", family, "pyflat"))["nftables"]
+    listing = json.loads(run("nft", "-j", "list", "table", *TABLES[family].split()))["nftables"]
     bodies = (entry.get("set") or entry.get("map") or {} for entry in listing)
     (body,) = (body for body in bodies if body.get("name") == name)
     found: list[Any] = body.get("elem", [])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dockerbench import echo, places, remotes, traffic
+from dockerbench import asking, echo, places, remotes, traffic
 from dockerbench.publish import in_a_row, scattered
 from dockerbench.shapes import ADDRESSES, HASH, SHAPES, Shape
 from pyflat.overlay.records import place_of, read_remote
@@ -82,6 +82,11 @@ def test_an_endpoint_that_is_made_up_is_one_that_pyflat_understands() -> None:
     assert remote is not None
     assert remote.mac == "02:74:00:00:1b:58"
     assert [str(address) for address in remote.addresses] == ["10.74.28.88"]
+
+
+def test_a_remote_endpoint_is_an_entry_of_both_tables() -> None:
+    kinds = [(kind, body[0]) for kind, _, body in asking.entries(3)]
+    assert kinds == [(28, socket.AF_BRIDGE), (28, socket.AF_INET)] * 3
 
 
 class Listener(socket.socket):

@@ -52,15 +52,15 @@ def test_another_variant_is_compared_with_its_own_control() -> None:
 
 def test_the_report_says_which_side_is_allowed_and_in_what_unit(tmp_path: Path) -> None:
     lines = [line(2.0, at_least=True), line(2.0, at_least=False)]
-    report.write(tmp_path, {"case": Outcome(lines)}, {}, seed=1)
+    report.write(tmp_path, {"case": Outcome(lines)}, {})
     rows = (tmp_path / "results.md").read_text().splitlines()[2:4]
     cells = [[cell.strip() for cell in row.split("|")] for row in rows]
-    assert [row[6] for row in cells] == ["≥ 2.00", "≤ 2.00"]
-    assert cells[0][3:5] == ["2.0 /s", "1.0 /s"]
+    assert [row[7] for row in cells] == ["≥ 2.00", "≤ 2.00"]
+    assert cells[0][3:6] == ["2.0 /s", "bridge", "1.0 /s"]
 
 
 def test_small_amounts_keep_their_digits(tmp_path: Path) -> None:
     samples = {"it": {name: [value / 20 for value in of] for name, of in SAMPLES["it"].items()}}
     small = peers.line(4, "it", samples, "it", None)
-    report.write(tmp_path, {"case": Outcome([small])}, {}, seed=1)
-    assert "| 0.100 ms | 0.050 ms |" in (tmp_path / "results.md").read_text()
+    report.write(tmp_path, {"case": Outcome([small])}, {})
+    assert "| 0.100 ms | bridge | 0.050 ms |" in (tmp_path / "results.md").read_text()

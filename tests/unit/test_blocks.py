@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 
+from pyflat.addressing import overlap
 from pyflat.errors import Conflict
 from pyflat.ipam.addresses import useless
 from pyflat.ipam.blocks import block_around, block_length, free_block
-from pyflat.model import overlap
 
 
 def parts_of(text: str) -> st.SearchStrategy[IPNetwork]:

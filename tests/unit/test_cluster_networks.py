@@ -11,11 +11,12 @@ from tests.support.fake_kernel import FakeKernel
 from tests.support.host import records_of
 from tests.support.records import endpoint, network, pool, state_of
 
+from pyflat.addressing import InterfaceAddress
 from pyflat.driver.endpoints import create_endpoint
 from pyflat.driver.networks import create_network, delete_network
 from pyflat.errors import Conflict, InvalidRequest
 from pyflat.ipam.shared import cluster_network
-from pyflat.model import InterfaceAddress, Network, NetworkOptions, Record, Subnet
+from pyflat.model import Network, NetworkOptions, Record, Subnet
 from pyflat.peers import Claim, Overlay, Remote, Segment
 from pyflat.site import Site
 from pyflat.state import State

@@ -4,6 +4,7 @@ from netaddr import IPAddress, IPNetwork
 from tests.support.dockerd import docker_id
 from tests.support.records import binding, endpoint, network, publication, state_of
 
+from pyflat.addressing import InterfaceAddress
 from pyflat.dataplane.desired import desired, desired_all
 from pyflat.dataplane.objects import (
     Address,
@@ -19,7 +20,7 @@ from pyflat.dataplane.objects import (
     Uplink,
     Veth,
 )
-from pyflat.model import InterfaceAddress, Network, NetworkOptions, Record, Subnet
+from pyflat.model import Network, NetworkOptions, Record, Subnet
 from pyflat.state import State
 
 LAN = network("lan", "172.30.0.0/24", "fd00::/64", bridge="br-lan")
@@ -126,9 +127,9 @@ def test_a_pair_that_a_container_had_is_not_to_be_made_anew() -> None:
 
 def test_a_publication() -> None:
     assert objects_of(PORTS, LAN, WEB) == {
-        Table(family="bridge"),
+        Table(family="hairpin"),
         Hairpin(port=PORT),
-        Element(family="bridge", name="mirror", match=(PORT, PORT)),
+        Element(family="hairpin", name="mirror", match=(PORT, PORT)),
         HostPort(protocol="tcp", host=IPAddress("0.0.0.0"), port=8080),
         HostPort(protocol="tcp", host=IPAddress("::"), port=8080, relay=(IPAddress("fd00::2"), 80)),
         HostPort(protocol="tcp", host=IPAddress("127.0.0.1"), port=443),

@@ -1,15 +1,23 @@
 import json
 import re
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from tests.docker.pages import blocks
+from tests.support import reference
 
-from pyflat.driver.options import DOCKER_OWN, OPTIONS
+import marked
+from pyflat.driver.options import DOCKER_OWN
 from pyflat.settings import MEANINGS
 
 ROOT = Path(__file__).parents[2]
-OPTIONS_PAGE = (ROOT / "docs/options.md").read_text()
+PAGES = sorted(chain(ROOT.glob("*.md"), ROOT.glob("docs/*.md"), ROOT.glob("contrib/**/*.md")))
+LINK = re.compile(r"(?:\]\(|src=\"|srcset=\")([^)\"\s]+)")
+OPTIONS_PAGE = ROOT / "docs/options.md"
 FIREWALL_PAGE = (ROOT / "docs/firewall.md").read_text()
 EXCERPTS = re.findall(r"<!-- (\S+) -->\n```\n(.*?)```", FIREWALL_PAGE, re.DOTALL)
 TABLES = [path.read_text() for path in (ROOT / "plugin/pyflat/dataplane").glob("*.nft")]
@@ -23,15 +31,18 @@ FIXED = {"PYFLAT_SOCKET", "PYFLAT_STATE_DIR", "PYFLAT_SYSCTL_ROOT"}
 SETS = sorted(chain(*(re.findall(r"^\t(?:set|map) (\w+)", text, re.MULTILINE) for text in TABLES)))
 
 
-@pytest.mark.parametrize("key", sorted(OPTIONS))
-def test_every_option_has_its_line_in_the_docs(key: str) -> None:
-    option = OPTIONS[key]
-    assert f"| `{key}` | {option.allowed} | {option.meaning} |" in OPTIONS_PAGE
+@pytest.mark.parametrize("write", [reference.options, reference.settings])
+def test_a_table_of_the_options_page_is_what_the_program_goes_by(
+    write: Callable[[], str], request: pytest.FixtureRequest
+) -> None:
+    if request.config.getoption("--update-golden"):
+        marked.write(OPTIONS_PAGE, write.__name__, write())
+    assert marked.read(OPTIONS_PAGE, write.__name__) == write()
 
 
 @pytest.mark.parametrize("key", sorted(DOCKER_OWN))
 def test_every_label_left_to_docker_is_named_in_the_docs(key: str) -> None:
-    assert f"`{key}`" in OPTIONS_PAGE
+    assert f"`{key}`" in OPTIONS_PAGE.read_text()
 
 
 @pytest.mark.parametrize("name", MEANINGS)
@@ -46,12 +57,34 @@ def test_every_setting_of_the_managed_plugin_has_its_line_in_the_docs(variable: 
     assert MEANINGS.get(variable.removeprefix("PYFLAT_").lower(), "") in line
 
 
-@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=str)
-def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
-    text = page.read_text()
-    targets = [part.split(")")[0] for part in text.split("](")[1:]]
-    files = [target for target in targets if not target.startswith("http")]
-    assert [target for target in files if not (page.parent / target).exists()] == []
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_link_leads_to_a_file_and_to_a_heading_of_it(page: Path) -> None:
+    links = [link for link in LINK.findall(page.read_text()) if not link.startswith("http")]
+    assert [link for link in links if not _leads_somewhere(page, link)] == []
+
+
+def test_every_command_of_every_page_is_typed_by_a_test() -> None:
+    shown = {(page, block.chapter) for page in PAGES for block in blocks(page) if block.commands}
+    typed = {(ROOT / page, chapter) for module in _followers() for page, chapter in module.PAGES}
+    assert shown == typed
+
+
+def _followers() -> Iterator[ModuleType]:
+    for path in ROOT.glob("tests/*/test_*.py"):
+        if re.search("^PAGES.*=", path.read_text(), re.MULTILINE) and path != Path(__file__):
+            yield import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+
+
+def _leads_somewhere(page: Path, link: str) -> bool:
+    name, _, anchor = link.partition("#")
+    target = page.parent / name if name else page
+    return target.exists() and (not anchor or anchor in _anchors(target.read_text()))
+
+
+def _anchors(text: str) -> set[str]:
+    """Give what GitHub calls the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_listings_of_the_firewalls_page_are_what_the_kernel_has() -> None:

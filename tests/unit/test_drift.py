@@ -11,12 +11,21 @@ from tests.support.news import News, segment
 from tests.support.records import binding, endpoint, network, publication, state_of
 
 from pyflat import naming
+from pyflat.addressing import InterfaceAddress
 from pyflat.dataplane.desired import desired_all
 from pyflat.dataplane.difference import Difference, compare
 from pyflat.dataplane.drift import drifted
 from pyflat.dataplane.events import Events
-from pyflat.dataplane.objects import Address, Bridge, Element, Hairpin, Table, Veth
-from pyflat.model import InterfaceAddress
+from pyflat.dataplane.objects import (
+    Address,
+    Bridge,
+    Element,
+    Forwarding,
+    Hairpin,
+    Table,
+    Uplink,
+    Veth,
+)
 from pyflat.peers import Peer, Remote
 
 LAN = network("lan", "172.30.0.0/24", "fd00::/64")
@@ -33,13 +42,19 @@ def address(text: str, device: str = BRIDGE.name) -> Address:
     return Address(device=device, address=InterfaceAddress(text))
 
 
+def no(_: object) -> bool:
+    return False
+
+
 QUIET = [
     Events(),
     Events(links={BRIDGE.name: BRIDGE, PAIR.name: PAIR}),
     Events(links={"br0": FOREIGN, "br1": None}),
     Events(links={"pv-0123456789ab": None}),
     Events(links={PAIR.name: None}),
-    Events(addresses={address("172.30.0.9/24"), address("172.30.0.1/24", "br0")}),
+    Events(addresses={address("172.30.0.9/24")}),
+    Events(addresses={address("172.30.0.1/24", "br0")}),
+    Events(switched={Forwarding(device="br0", version=4)}),
 ]
 DRIFT = [
     Events(links={BRIDGE.name: None}),
@@ -49,21 +64,29 @@ DRIFT = [
     Events(links={PAIR.name: replace(PAIR, up=False)}),
     Events(addresses={address("172.30.0.1/24")}),
     Events(addresses={address("fd00::1/64")}),
+    Events(switched={Forwarding(device=BRIDGE.name, version=4)}),
 ]
 
 
 @pytest.mark.parametrize("events", QUIET, ids=repr)
 def test_what_is_as_it_should_be_or_not_ours_is_no_drift(events: Events) -> None:
-    assert not drifted(STATE, events, lambda _: False)
+    assert not drifted(STATE, events, no, no)
 
 
 @pytest.mark.parametrize("events", DRIFT, ids=repr)
 def test_what_is_other_than_it_should_be_is_drift(events: Events) -> None:
-    assert drifted(STATE, events, lambda _: False)
+    assert drifted(STATE, events, no, no)
+
+
+def test_what_leads_out_has_to_forward() -> None:
+    events, eth0 = Events(switched={Forwarding(device="eth0", version=4)}), Uplink(device="eth0")
+    assert drifted(STATE, events, no, no, [eth0])
+    assert not drifted(STATE, events, no, lambda _: True, [eth0])
+    assert not drifted(STATE, events, no, no, [Uplink(device="eth1")])
 
 
 def test_a_pair_that_is_gone_is_drift_if_its_container_lives() -> None:
-    assert drifted(STATE, Events(links={PAIR.name: None}), lambda one: one == WEB)
+    assert drifted(STATE, Events(links={PAIR.name: None}), lambda one: one == WEB, no)
 
 
 VTEP = IPAddress("192.0.2.12")
@@ -83,7 +106,7 @@ BLUE = Host(
     ),
     inside=True,
 ).state
-INNER, GATEWAY_PORT, TUNNEL = naming.overlay_links(LAN.id)
+INNER, GATEWAY_PORT, TUNNEL = naming.further_links(LAN.id)
 
 
 def taken(*key: object) -> Events:
@@ -107,7 +130,7 @@ def taken(*key: object) -> Events:
     ids=repr,
 )
 def test_what_is_taken_from_an_overlay_is_drift(events: Events, is_drift: bool) -> None:
-    assert drifted(BLUE, events, lambda _: False) is is_drift
+    assert drifted(BLUE, events, no, no) is is_drift
 
 
 def test_a_difference_names_what_is_missing_changed_and_left_over() -> None:
@@ -156,16 +179,17 @@ def test_repairs_are_logged_and_counted_and_what_is_whole_is_not(
     for number in (1, 2):
         host.kernel.lose(Table(family="inet"))
         host.engine.repair()
-        assert caplog.messages[-1].startswith(f"repair {number}: missing: table inet, ")
+        assert caplog.messages[-1].startswith(f"repair {number}: missing: table inet pyflat, ")
     assert host.present() == host.wanted()
 
 
 def test_what_is_pending_is_told_and_left_as_it_is() -> None:
     host = Host(*RUNNING)
     assert host.engine.pending() == Difference()
-    host.kernel.lose(Table(family="bridge"))
+    host.kernel.lose(Table(family="hairpin"))
     before = host.picture()
-    assert str(host.engine.pending()) == "missing: table bridge, element of bridge pyflat mirror"
+    missing = "table bridge pyflat_hairpin, element of bridge pyflat_hairpin mirror"
+    assert str(host.engine.pending()) == f"missing: {missing}"
     assert host.picture() == before
 
 
@@ -176,3 +200,13 @@ def test_the_dead_are_pending_and_the_robbed_are_not() -> None:
     host.kernel.pinned.add(f"/var/run/docker/netns/{WEB.id[-12:]}")
     assert host.engine.pending().dead == frozenset()
     assert len(host.engine.pending().lost) == 1
+
+
+APART = Host(
+    dockerd.create_network(LAN.id, "172.30.0.0/24", labels={"namespace": "own"}), inside=True
+).state
+
+
+@pytest.mark.parametrize("name", [LAN.bridge, INNER, GATEWAY_PORT])
+def test_a_bridge_apart_and_both_ends_of_the_way_to_it_are_missed(name: str) -> None:
+    assert drifted(APART, Events(links={name: None}), no, no)

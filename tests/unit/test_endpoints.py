@@ -9,9 +9,10 @@ from tests.support.dockerd import docker_id
 from tests.support.host import records_of
 from tests.support.records import binding, endpoint, network, publication, state_of
 
+from pyflat.addressing import InterfaceAddress
 from pyflat.driver import endpoints
 from pyflat.errors import Conflict, InvalidRequest, NotFound
-from pyflat.model import Endpoint, InterfaceAddress
+from pyflat.model import Endpoint
 from pyflat.state import State
 
 LAN = network("lan", "172.30.0.0/24", "fd00::/64")

@@ -141,3 +141,18 @@ def test_a_kernel_that_cannot_do_everything_does_not_end_the_start() -> None:
     kernel.foreign_links.remove(LAN.bridge)
     host.engine.converge()
     host.send(web)
+
+
+def test_what_keeps_it_from_looking_is_said_until_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(NETWORK)
+    with monkeypatch.context() as broken:
+        broken.setattr(host.kernel, "observe", raise_on_purpose)
+        with pytest.raises(BackendError, match="on purpose"):
+            host.engine.converge()
+        assert "on purpose" in host.engine.last.errors
+    host.engine.converge()
+    assert not host.engine.last.errors
+
+
+def raise_on_purpose(_: object) -> None:
+    raise BackendError("on purpose")

@@ -8,6 +8,7 @@ from tests.support.fake_kernel import FakeKernel
 from tests.support.fake_tables import DECLARATIONS, Declaration
 from tests.support.host import ETH0
 
+from pyflat.addressing import InterfaceAddress
 from pyflat.dataplane.objects import (
     Address,
     Bridge,
@@ -33,7 +34,6 @@ from pyflat.dataplane.overlay_objects import (
 )
 from pyflat.dataplane.plan import Step
 from pyflat.errors import BackendError, Conflict
-from pyflat.model import InterfaceAddress
 
 BRIDGE = Bridge(name="br", mac="02:", mtu=1500, owner="1")
 PAIR = Veth(name="pv", bridge="br", mtu=1500, owner="2", peer="pe", mac="02:")
@@ -280,4 +280,4 @@ def test_the_declarations_are_those_of_the_ruleset() -> None:
     assert DECLARATIONS["inet", "bridges"] == Declaration(match=1, data=0, interval=False)
     assert DECLARATIONS["inet", "local6"] == Declaration(match=2, data=0, interval=True)
     assert DECLARATIONS["inet", "port4"] == Declaration(match=3, data=2, interval=False)
-    assert DECLARATIONS["bridge", "mirror"] == Declaration(match=2, data=0, interval=False)
+    assert DECLARATIONS["hairpin", "mirror"] == Declaration(match=2, data=0, interval=False)

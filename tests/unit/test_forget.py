@@ -7,11 +7,12 @@ from netaddr import IPAddress
 from tests.support.dockerd import docker_id
 from tests.support.records import binding, endpoint, network, pool, publication, state_of
 
+from pyflat.addressing import Pool
 from pyflat.driver.forget import forget
 from pyflat.errors import Conflict, InvalidRequest, NotFound
 from pyflat.ipam.addresses import given_out, request_address
 from pyflat.ipam.pools import request_pool
-from pyflat.model import Endpoint, Pool, Publication
+from pyflat.model import Endpoint, Publication
 from pyflat.state import State
 
 LAN = network("lan", "172.30.0.0/24")

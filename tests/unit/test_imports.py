@@ -17,7 +17,14 @@ MODULES = {
 #: Anybody may import these; they import each other downwards only.
 BOTTOM = [
     *("pyflat.counts", "pyflat.logs"),
-    *("pyflat.errors", "pyflat.wants", "pyflat.naming", "pyflat.peers", "pyflat.model"),
+    *(
+        "pyflat.errors",
+        "pyflat.wants",
+        "pyflat.naming",
+        "pyflat.addressing",
+        "pyflat.peers",
+        "pyflat.model",
+    ),
     "pyflat.state",
 ]
 #: What else each part may import of pyflat, apart from itself.

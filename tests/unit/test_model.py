@@ -17,8 +17,9 @@ from tests.support.records import (
     state_of,
 )
 
+from pyflat.addressing import overlap
 from pyflat.errors import NotFound
-from pyflat.model import Endpoint, Key, Network, Record, overlap
+from pyflat.model import Endpoint, Key, Network, Record
 from pyflat.state import State
 
 LAN = network("lan", "172.30.0.0/24", "fd00::/64")

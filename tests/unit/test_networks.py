@@ -9,9 +9,10 @@ from tests.support.fake_kernel import FakeKernel
 from tests.support.host import records_of
 from tests.support.records import binding, endpoint, network, publication, state_of
 
+from pyflat.addressing import InterfaceAddress
 from pyflat.driver.networks import create_network, delete_network
 from pyflat.errors import Conflict, InvalidRequest
-from pyflat.model import InterfaceAddress, Network, Subnet
+from pyflat.model import Network, Subnet
 from pyflat.site import Site
 from pyflat.state import State
 
@@ -36,7 +37,10 @@ def create(
     internal: bool = False,
     labels: Mapping[str, str] | None = None,
     alive: bool = True,
+    possible: bool = False,
 ) -> State:
+    kernel = FakeKernel()
+    kernel.has_inside = possible
     return create_network(
         state,
         identifier=docker_id(name),
@@ -44,7 +48,7 @@ def create(
         internal=internal,
         labels=labels or {},
         alive=lambda _: alive,
-        site=Site(FakeKernel()),
+        site=Site(kernel),
     )
 
 
@@ -156,3 +160,41 @@ def test_a_network_that_docker_has_forgotten_gives_way(pool: str) -> None:
 def test_a_network_that_may_be_in_use_stays(state: State, space: str) -> None:
     with pytest.raises(Conflict, match=docker_id("old")[:12]):
         create(state, "new", subnet("172.30.0.0/24", space=space))
+
+
+PEERS = {"vni": "42", "peers": "192.0.2.12"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "possible", "inside"),
+    [
+        ({}, True, False),
+        ({"namespace": "host"}, True, False),
+        ({"namespace": "own"}, True, True),
+        (PEERS, True, True),
+        (PEERS, False, False),
+        (PEERS | {"namespace": "host"}, True, False),
+        (PEERS | {"namespace": "own"}, True, True),
+    ],
+)
+def test_the_bridge_lies_where_it_is_asked_to(
+    labels: Mapping[str, str], possible: bool, inside: bool
+) -> None:
+    state = create(State(), "lan", labels=labels, possible=possible)
+    assert state.require(Network, docker_id("lan")).inside == inside
+
+
+@pytest.mark.parametrize("labels", [{"namespace": "own"}, PEERS | {"namespace": "own"}])
+def test_a_namespace_that_cannot_be_is_refused_with_what_it_takes(
+    labels: Mapping[str, str],
+) -> None:
+    with pytest.raises(InvalidRequest, match=r"option namespace='own': .*PYFLAT_NAMESPACE.*host"):
+        create(State(), "lan", labels=labels, possible=False)
+
+
+@pytest.mark.parametrize("labels", [{"namespace": "own"}, PEERS])
+def test_a_network_keeps_its_place_whatever_would_be_possible_now(
+    labels: Mapping[str, str],
+) -> None:
+    state = create(State(), "lan", labels=labels, possible=True).settled()
+    assert create(state, "lan", labels=labels, possible=False) is state

@@ -40,6 +40,7 @@ GOOD: dict[str, Mapping[str, Any]] = {
     "host_ipv6": IPV6,
     "antispoof": SWITCH,
     "ports": {"native": "native", "docker": "docker"},
+    "namespace": {"own": "own", "host": "host"},
     "vni": {"1": 1, "42": 42, "16777215": 16777215, "auto": 0},
     "peers": {
         "192.0.2.1": (IPAddress("192.0.2.1"),),
@@ -66,6 +67,7 @@ BAD = {
     "host_ipv6": NO_IPV6,
     "antispoof": NO_SWITCH,
     "ports": ["", "Native", "dockerd", "native,docker"],
+    "namespace": ["", "Own", "overlay", "own,host", "/run/netns/pyflat"],
     "vni": ["", "0", "16777216", "-1", "0x2a", "Auto", " 42", "1.5"],
     "peers": [
         "",
@@ -87,7 +89,7 @@ BAD = {
 
 #: Options of ours, which are short, and those that only an overlay has.
 OVERLAY = {"vni", "peers", "group", "underlay", "dstport", "direct"}
-SHORT = {"antispoof", "ports", *OVERLAY}
+SHORT = {"antispoof", "ports", "namespace", *OVERLAY}
 
 
 def option_key(key: str) -> str:

@@ -52,7 +52,7 @@ def crowded(number: int) -> Scene:
     pairs = [pair(each, LAN.bridge, 10 + 2 * n, "eth0") for n, each in enumerate(ends)]
     seen = Sight(
         host=Space(interfaces=(bridge(LAN, 9), *(port for port, _ in pairs))),
-        overlays=Space(),
+        inside=Space(),
         sandboxes={
             each.sandbox or "": Space(interfaces=(end,))
             for each, (_, end) in zip(ends, pairs, strict=True)
@@ -97,7 +97,7 @@ def test_an_end_is_found_by_the_numbers_of_both_even_if_another_has_one_of_them(
 
 
 def test_what_the_kernel_has_lost_is_drawn_as_gone() -> None:
-    nothing = Sight(host=Space(), overlays=Space(), sandboxes={}, uplinks=())
+    nothing = Sight(host=Space(), inside=Space(), sandboxes={}, uplinks=())
     text = to_text(painted(shown(), nothing))
     assert f"{WEB.host_end} gone" in text
     assert f"{DB.host_end} gone" in text

@@ -10,6 +10,7 @@ from tests.support.host import Host
 from tests.support.news import News
 from tests.support.small_world import Pair, World
 
+from pyflat.addressing import InterfaceAddress
 from pyflat.dataplane.objects import (
     Address,
     Bridge,
@@ -22,7 +23,6 @@ from pyflat.dataplane.objects import (
     Veth,
 )
 from pyflat.dataplane.plan import Step, plan
-from pyflat.model import InterfaceAddress
 
 HERE, THERE = World("here", 30), World("there", 30)
 BRIDGE = Bridge(name="br", mac="02:", mtu=1500, owner="1")
@@ -34,10 +34,10 @@ PORT = HostPort(protocol="tcp", host=IPAddress("0.0.0.0"), port=80)
 INET, BRIDGE_TABLE = Table(family="inet"), Table(family="bridge")
 MEMBER = Element(family="inet", name="bridges", match=("br",))
 MAPPING = Element(family="inet", name="anyport4", match=("tcp", "80"), data=("10.0.0.2", "80"))
-MIRROR = Element(family="bridge", name="mirror", match=("pv", "pv"))
+QUIET = Element(family="bridge", name="quiet", match=("pv",))
 ALL: set[Object] = {
     *(BRIDGE, PAIR, ADDRESS, SWITCH, HAIRPIN, PORT),
-    *(INET, BRIDGE_TABLE, MEMBER, MAPPING, MIRROR),
+    *(INET, BRIDGE_TABLE, MEMBER, MAPPING, QUIET),
 }
 
 
@@ -74,7 +74,7 @@ def test_things_are_made_from_the_ground_up_and_ports_first_of_all() -> None:
     assert set(made) == ALL
     for lower, upper in (
         *((PORT, BRIDGE), (BRIDGE, ADDRESS), (BRIDGE, SWITCH), (BRIDGE, PAIR), (PAIR, HAIRPIN)),
-        *((SWITCH, ADDRESS), (INET, MEMBER), (INET, MAPPING), (BRIDGE_TABLE, MIRROR)),
+        *((SWITCH, ADDRESS), (INET, MEMBER), (INET, MAPPING), (BRIDGE_TABLE, QUIET)),
         (HAIRPIN, INET),
     ):
         assert made.index(lower) < made.index(upper)
@@ -101,8 +101,8 @@ def test_firewall_steps_stand_together() -> None:
 def test_names_of_interfaces_and_tables_are_not_mixed_up() -> None:
     for name in ("inet", "bridge"):
         odd = Bridge(name=name, mac="02:", mtu=1500, owner="1")
-        steps = plan({odd, INET, BRIDGE_TABLE, MEMBER, MIRROR}, {INET, BRIDGE_TABLE})
-        assert {step.object for step in steps} == {odd, MEMBER, MIRROR}
+        steps = plan({odd, INET, BRIDGE_TABLE, MEMBER, QUIET}, {INET, BRIDGE_TABLE})
+        assert {step.object for step in steps} == {odd, MEMBER, QUIET}
         address = Address(device=name, address=InterfaceAddress("10.0.0.1/24"))
         steps = plan({odd, address, INET, BRIDGE_TABLE}, {odd})
         assert {step.object for step in steps} == {address, INET, BRIDGE_TABLE}

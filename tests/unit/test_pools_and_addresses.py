@@ -7,6 +7,7 @@ from itertools import combinations, pairwise
 import pytest
 from netaddr import IPAddress, IPNetwork
 
+from pyflat.addressing import AddressBlock, InterfaceAddress, Pool
 from pyflat.errors import Conflict, Exhausted, InvalidRequest, NotFound, PyflatError
 from pyflat.ipam.addresses import given_out, release_address, request_address
 from pyflat.ipam.pools import (
@@ -17,7 +18,6 @@ from pyflat.ipam.pools import (
     release_pool,
     request_pool,
 )
-from pyflat.model import AddressBlock, InterfaceAddress, Pool
 from pyflat.state import State
 
 SEQUENCES = int(os.environ.get("PYFLAT_TEST_SEQUENCES", "300"))

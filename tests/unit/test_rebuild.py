@@ -7,10 +7,12 @@ from netaddr import IPAddress
 from tests.support.dockerd import docker_id
 from tests.support.fake_kernel import FakeKernel
 
-from pyflat.dataplane.objects import Address, Element
+from pyflat.addressing import InterfaceAddress, Pool
+from pyflat.dataplane.objects import Address, Bridge, Element
+from pyflat.dataplane.overlay_objects import Gateway
 from pyflat.errors import InvalidRequest
 from pyflat.ipam.addresses import given_out
-from pyflat.model import Endpoint, InterfaceAddress, Network, Pool, Publication
+from pyflat.model import Endpoint, Network, Publication
 from pyflat.rebuild import rebuild
 from pyflat.site import Site
 from pyflat.state import State
@@ -40,8 +42,13 @@ def a_container(**facts: Any) -> dict[str, Any]:
     return {"NetworkSettings": {"SandboxKey": SANDBOX, "Networks": {"lan": connection}}}
 
 
-def rebuilt(*networks: dict[str, Any], containers: Any = (), present: Any = ()) -> State:
-    return rebuild(networks, containers, present, driver="pyflat", now=7.0, site=Site(FakeKernel()))
+def rebuilt(
+    *networks: dict[str, Any], containers: Any = (), present: Any = (), possible: bool = True
+) -> State:
+    kernel = FakeKernel()
+    kernel.has_inside = possible
+    site = Site(kernel)
+    return rebuild(networks, containers, present, driver="pyflat", now=7.0, site=site)
 
 
 def gateway(state: State) -> str:
@@ -110,3 +117,19 @@ def test_options_are_read_as_at_the_first_time() -> None:
     assert (network.bridge, network.internal, network.options.antispoof) == ("br-lan", True, True)
     with pytest.raises(InvalidRequest, match="other"):
         rebuilt(a_network(PART, Options={"other": "x"}))
+
+
+LINK: dict[str, Any] = {"name": BRIDGE, "mac": "02:42:0a:5a:00:01", "mtu": 1450, "owner": LAN}
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_an_overlay_lies_where_it_is_and_not_where_it_would_be_made_now(inside: bool) -> None:
+    options = {"vni": "42", "peers": "192.0.2.12"}
+    end = Gateway(**LINK) if inside else Bridge(**LINK)
+    state = rebuilt(a_network(PART, Options=options), present=[end], possible=not inside)
+    assert state.require(Network, LAN).inside == inside
+
+
+def test_a_network_is_made_in_the_namespace_that_its_options_name() -> None:
+    state = rebuilt(a_network(PART, Options={"namespace": "own"}))
+    assert state.require(Network, LAN).inside

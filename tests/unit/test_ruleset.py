@@ -7,7 +7,7 @@ from netaddr import IPAddress
 
 from pyflat.dataplane.objects import Element, HostPort, Table
 from pyflat.dataplane.plan import Step
-from pyflat.dataplane.ruleset import elements_of, rules_of, transaction
+from pyflat.dataplane.ruleset import TABLES, elements_of, rules_of, transaction
 
 MARK = 0x20000000
 
@@ -37,7 +37,7 @@ def test_elements_of_a_set_go_into_one_command() -> None:
         (element("opened", "ipv4", "tcp"), 'ipv4 . "tcp"', 'ipv4 . "tcp"'),
         (element("inside", "ip", "ip"), '"ip" . "ip"', '"ip" . "ip"'),
         (element("local6", "drop", "fd00::/64"), '"drop" . fd00::/64', '"drop" . fd00::/64'),
-        (element("mirror", "a", "a", family="bridge"), '"a" . "a"', '"a" . "a"'),
+        (element("mirror", "a", "a", family="hairpin"), '"a" . "a"', '"a" . "a"'),
         (
             element("port6", "udp", "::1", "53", data=("fd00::2", "53")),
             "udp . ::1 . 53 : fd00::2 . 53",
@@ -46,7 +46,7 @@ def test_elements_of_a_set_go_into_one_command() -> None:
     ],
 )
 def test_an_element_as_text(item: Element, added: str, deleted: str) -> None:
-    place = f"element {item.family} pyflat {item.name}"
+    place = f"element {TABLES[item.family]} {item.name}"
     assert transaction([Step("add", item)], MARK) == f"add {place} {{ {added} }}\n"
     assert transaction([Step("delete", item)], MARK) == f"delete {place} {{ {deleted} }}\n"
 

@@ -10,15 +10,13 @@ from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 from tests.support.records import block, endpoint, network, pool, publication
 
+from pyflat.addressing import AddressBlock, InterfaceAddress, Pool
 from pyflat.errors import BackendError
 from pyflat.model import (
-    AddressBlock,
     Endpoint,
-    InterfaceAddress,
     Key,
     Network,
     NetworkOptions,
-    Pool,
     PortBinding,
     Publication,
     Record,

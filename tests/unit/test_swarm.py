@@ -10,10 +10,11 @@ from tests.support.host import records_of
 from tests.support.records import endpoint, network, pool, state_of
 
 from pyflat import docker_api
+from pyflat.addressing import Pool
 from pyflat.docker_api import Membership
 from pyflat.driver import swarm
 from pyflat.engine import Engine
-from pyflat.model import Network, NetworkOptions, Pool
+from pyflat.model import Network, NetworkOptions
 from pyflat.overlay.swarm import Nodes
 from pyflat.peers import Allocation, Node, Overlay
 from pyflat.state import State

@@ -6,7 +6,8 @@ import msgspec
 from netaddr import IPAddress, IPNetwork
 from tests.support.records import endpoint, network, state_of
 
-from pyflat.model import NetworkOptions, Pool, PortBinding, Publication, pool_id
+from pyflat.addressing import Pool, pool_id
+from pyflat.model import NetworkOptions, PortBinding, Publication
 from pyflat.peers import Overlay, Peer, Remote, Tunnel
 from pyflat.report.topology import ClusterView, Topology, topology
 from pyflat.state import State

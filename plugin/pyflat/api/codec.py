@@ -5,9 +5,9 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from netaddr import EUI, AddrFormatError, IPAddress, mac_unix_expanded
 
+from pyflat.addressing import InterfaceAddress
 from pyflat.api.messages import Request
 from pyflat.errors import InvalidRequest
-from pyflat.model import InterfaceAddress
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Request)

@@ -25,7 +25,7 @@ from pyflat.dataplane.objects import (
     Uplink,
     Veth,
 )
-from pyflat.dataplane.ruleset import listed
+from pyflat.dataplane.ruleset import TABLES, listed
 from pyflat.model import (
     ANY,
     LOOPBACK6,
@@ -70,11 +70,11 @@ def _shared(state: State, uplinks: Iterable[Uplink]) -> Iterator[Object]:
     yield Table(family="inet")
     yield DockerAccept(family="ip")
     yield DockerAccept(family="ip6")
-    # The hooks of the bridge family see the frames of every bridge.
+    # Each hook costs all packets or frames of the host.
     if state.tables.get(Publication.kind):
-        yield Table(family="bridge")
-    for family in ("bridge", "tunnels", "inside", "inside-tunnels"):
-        if any(state.ids("frames", family)):
+        yield Table(family="hairpin")
+    for family in TABLES:
+        if any(state.ids("tables", family)):
             yield Table(family=family)
     for uplink in uplinks:
         yield _element("uplinks", uplink.device)
@@ -106,6 +106,8 @@ def _network(network: Network) -> Iterator[Object]:
         yield _element("internal", name)
     if not options.icc:
         yield _element("noicc", name)
+        if not network.inside:
+            yield Element(family="icc", name="noicc", match=(name,))
     for trusted in options.trusted:
         yield _element("trusted", trusted, name)
     for subnet in network.subnets:
@@ -184,7 +186,7 @@ def _publication(state: State, publication: Publication) -> Iterator[Object]:
     # A port inside needs none: what is translated has gone through the host, not the bridge.
     if translated and not network.inside:
         yield Hairpin(port=port)
-        yield overlay.frames(network, "mirror", port, port)
+        yield Element(family="hairpin", name="mirror", match=(port, port))
     for binding in publication.bindings:
         if binding.host is None:
             yield _opening("routed", binding)

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pyflat.dataplane.objects import Element, Hairpin, HostPort, Object, Veth
+from pyflat.dataplane.objects import Element, Hairpin, HostPort, Object, Table, Veth
 from pyflat.dataplane.plan import Step, plan
+from pyflat.dataplane.ruleset import TABLES
 from pyflat.model import Key
 
 #: The ways in which an object can be other than it should be.
@@ -73,8 +74,10 @@ def _names(objects: Iterable[Object]) -> str:
 
 def _name(item: Object) -> str:
     match item:
+        case Table(family=family):
+            return f"table {TABLES[family]}"
         case Element(family=family, name=name):
-            return f"element of {family} pyflat {name}"
+            return f"element of {TABLES[family]} {name}"
         case HostPort(protocol=protocol):
             return f"held port of {protocol}"
         case _:

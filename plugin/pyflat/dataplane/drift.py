@@ -1,20 +1,26 @@
 """Tells whether events have left something of ours other than State wants it. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from pyflat.dataplane.desired import desired
 from pyflat.dataplane.events import Events
-from pyflat.dataplane.objects import Address
+from pyflat.dataplane.objects import Address, Forwarding, Uplink
 from pyflat.model import Endpoint, Key, Network
 from pyflat.peers import Peer, Remote
 from pyflat.state import State
 
 
-def drifted(state: State, events: Events, taken: Callable[[Endpoint], bool]) -> bool:
+def drifted(
+    state: State,
+    events: Events,
+    taken: Callable[[Endpoint], bool],
+    stands: Callable[[Forwarding], bool],
+    uplinks: Iterable[Uplink] = (),
+) -> bool:
     """Say whether a converge has something to do, or something to report.
 
     A pair that went with its container is none of that; ``taken`` tells it from one that was
-    taken from a living container.
+    taken from a living container. ``stands`` says whether an interface forwards.
     """
     for name, present in events.links.items():
         for key in _keys(state, name):
@@ -24,7 +30,9 @@ def drifted(state: State, events: Events, taken: Callable[[Endpoint], bool]) -> 
                 return True
     if events.entries and not _wanted_entries(state, events).isdisjoint(events.entries):
         return True
-    return any(_is_wanted(state, address) for address in events.addresses)
+    if any(_is_wanted(state, address, ()) for address in events.addresses):
+        return True
+    return any(_is_wanted(state, i, uplinks) and not stands(i) for i in events.switched)
 
 
 def _wanted_entries(state: State, events: Events) -> set[tuple[object, ...]]:
@@ -57,6 +65,6 @@ def _is_missed(state: State, key: Key, taken: Callable[[Endpoint], bool]) -> boo
     return taken(record) if isinstance(record, Endpoint) else record is not None
 
 
-def _is_wanted(state: State, address: Address) -> bool:
-    keys = _keys(state, address.device)
-    return any(address in desired(state, [key], ()) for key in keys)
+def _is_wanted(state: State, item: Address | Forwarding, uplinks: Iterable[Uplink]) -> bool:
+    keys = _keys(state, item.device)
+    return item in desired(state, keys, uplinks)

@@ -8,19 +8,18 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, TypeAlias
+from functools import cache
+from typing import Literal
 
 from netaddr import IPAddress, IPNetwork
 
 from pyflat.dataplane.links import index_of, name_of
 from pyflat.dataplane.netlink import require
-from pyflat.dataplane.overlay_objects import Fdb, Flood, Neighbour, ProxyNeighbour, Route
+from pyflat.dataplane.overlay_objects import Entry, Fdb, Flood, Neighbour, ProxyNeighbour, Route
 from pyflat.dataplane.plan import Step
 from pyflat.dataplane.raw import attribute, attributes, dump, message, messages
 from pyflat.dataplane.routes import PROTOCOL
 from pyflat.errors import BackendError
-
-Entry: TypeAlias = Fdb | Flood | Neighbour | ProxyNeighbour | Route
 
 # linux/rtnetlink.h, linux/netlink.h
 _NEW_ROUTE, _DELETE_ROUTE, _GET_ROUTE = 24, 25, 26
@@ -59,13 +58,18 @@ class Entries:
 
     def apply(self, steps: Sequence[Step]) -> None:
         """Make or remove entries; what is so already is success. Raises BackendError."""
-        for start in range(0, len(steps), _CROWD):
-            self._send(steps[start : start + _CROWD])
+        find, is_there = cache(require), cache(index_of)
+        # What goes with its device gets no message.
+        left = [step for step in steps if step.verb == "add" or is_there(_device(step.object))]
+        for start in range(0, len(left), _CROWD):
+            self._send(left[start : start + _CROWD], find)
 
     def observe(self) -> set[Entry]:
         """Read the entries of ours; costs as much as the namespace has of such entries."""
+        find = cache(name_of)
+        lists = (self._fdb, self._neighbours, self._proxies, self._routes)
         try:
-            return {*self._fdb(), *self._neighbours(), *self._proxies(), *self._routes()}
+            return {entry for listing in lists for entry in listing(find)}
         except OSError as error:
             raise BackendError(f"neighbours: {error.strerror}") from error
 
@@ -73,9 +77,8 @@ class Entries:
         """Let go of the socket."""
         self._link.close()
 
-    def _send(self, steps: Sequence[Step]) -> None:
-        crowd = [step for step in steps if step.verb == "add" or _has_device(step.object)]
-        sent = [(step, body) for step in crowd for body in _messages(step)]
+    def _send(self, steps: Sequence[Step], find: Callable[[str], int]) -> None:
+        sent = [(step, body) for step in steps for body in _messages(step, find)]
         self._link.send(b"".join(message(number, *each) for number, (_, each) in enumerate(sent)))
         failed = self._answers(len(sent))
         for number, code in failed.items():
@@ -94,11 +97,11 @@ class Entries:
                     failed[number] = -code
         return failed
 
-    def _fdb(self) -> Iterator[Fdb | Flood]:
+    def _fdb(self, find: Callable[[int], str]) -> Iterator[Fdb | Flood]:
         known: set[tuple[int, str]] = set()
         found = []
         for index, state, flags, parts in self._list(socket.AF_BRIDGE):
-            if not name_of(index).startswith("px-"):
+            if not find(index).startswith("px-"):
                 continue
             mac = parts.get(_MAC, b"").hex(":")
             if flags & _LEARNT and _DESTINATION not in parts:
@@ -108,26 +111,26 @@ class Entries:
         for index, mac, vtep in found:
             # A group comes with its device.
             if mac == _FLOOD and not vtep.is_multicast():
-                yield Flood(device=name_of(index), vtep=vtep, inside=self._inside)
+                yield Flood(device=find(index), vtep=vtep, inside=self._inside)
             elif (index, mac) in known:
-                yield Fdb(device=name_of(index), mac=mac, vtep=vtep, inside=self._inside)
+                yield Fdb(device=find(index), mac=mac, vtep=vtep, inside=self._inside)
 
-    def _neighbours(self) -> Iterator[Neighbour]:
+    def _neighbours(self, find: Callable[[int], str]) -> Iterator[Neighbour]:
         for family in _FAMILIES.values():
             for index, _, flags, parts in self._list(family):
                 if flags & _LEARNT and _is_ours(parts):
                     yield Neighbour(
-                        device=name_of(index),
+                        device=find(index),
                         address=_address(parts[_DESTINATION]),
                         mac=parts.get(_MAC, b"").hex(":"),
                         inside=self._inside,
                     )
 
-    def _proxies(self) -> Iterator[ProxyNeighbour]:
+    def _proxies(self, find: Callable[[int], str]) -> Iterator[ProxyNeighbour]:
         for index, _, _, parts in self._list(socket.AF_INET6, _PROXY):
             if _is_ours(parts):
                 address = _address(parts[_DESTINATION])
-                yield ProxyNeighbour(device=name_of(index), address=address)
+                yield ProxyNeighbour(device=find(index), address=address)
 
     def _list(
         self, family: int, flags: int = 0
@@ -138,7 +141,7 @@ class Entries:
             if of == family:
                 yield index, state, found, dict(attributes(entry[_NEIGHBOUR.size :]))
 
-    def _routes(self) -> Iterator[Route]:
+    def _routes(self, find: Callable[[int], str]) -> Iterator[Route]:
         for version, family in _FAMILIES.items():
             body = _ROUTE.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
             for entry in dump(self._link, _GET_ROUTE, body):
@@ -147,7 +150,7 @@ class Entries:
                 if protocol == PROTOCOL:
                     yield Route(
                         destination=IPNetwork((int.from_bytes(parts[_TO]), length), version),
-                        device=name_of(int.from_bytes(parts[_OUT], "little")),
+                        device=find(int.from_bytes(parts[_OUT], "little")),
                         via=_address(parts[_GATEWAY]) if _GATEWAY in parts else None,
                         source=_address(parts[_SOURCE]) if _SOURCE in parts else None,
                     )
@@ -169,27 +172,29 @@ def read_key(message: bytes, find_name: Callable[[int], str]) -> tuple[object, .
     return (Fdb.kind, find_name(index), mac) if flags & _LEARNT else None
 
 
-def _messages(step: Step) -> Iterator[tuple[int, int, bytes]]:
-    """Give kind, flags and body of the messages that a step takes."""
+def _messages(step: Step, find: Callable[[str], int]) -> Iterator[tuple[int, int, bytes]]:
+    """Give kind, flags and body of the messages that a step takes; ``find`` gives an index."""
     adds = step.verb == "add"
     match step.object:
         case Route() as route:
-            body = _route(route)
+            body = _route(route, find)
             # Only one of ours goes: a route of somebody else's has another protocol.
             yield _DELETE_ROUTE, _ACK, body if not adds else _any_route(route)
             if adds:
                 yield _NEW_ROUTE, _ACK | _CREATE | _EXCLUSIVE, body
         case Flood() as flood:
             kind = NEW_NEIGHBOUR if adds else DELETE_NEIGHBOUR
-            yield kind, _ACK | (_CREATE | _APPEND if adds else 0), _neighbour(flood)
+            yield kind, _ACK | (_CREATE | _APPEND if adds else 0), _neighbour(flood, find)
         case Fdb() | Neighbour() | ProxyNeighbour() as entry:
             kind = NEW_NEIGHBOUR if adds else DELETE_NEIGHBOUR
-            yield kind, _ACK | (_CREATE | _REPLACE if adds else 0), _neighbour(entry)
+            yield kind, _ACK | (_CREATE | _REPLACE if adds else 0), _neighbour(entry, find)
 
 
-def _neighbour(entry: Fdb | Flood | Neighbour | ProxyNeighbour) -> bytes:
+def _neighbour(
+    entry: Fdb | Flood | Neighbour | ProxyNeighbour, find: Callable[[str], int]
+) -> bytes:
     family, state, flags, target, mac = _facts(entry)
-    head = _NEIGHBOUR.pack(family, require(entry.device), state, flags, 0)
+    head = _NEIGHBOUR.pack(family, find(entry.device), state, flags, 0)
     lladdr = attribute(_MAC, bytes.fromhex(mac.replace(":", ""))) if mac else b""
     origin = attribute(_ORIGIN, bytes([PROTOCOL])) if family != socket.AF_BRIDGE else b""
     return head + attribute(_DESTINATION, target.packed) + lladdr + origin
@@ -211,12 +216,12 @@ def _facts(
             return _FAMILIES[address.version], _PERMANENT, _PROXY, address, ""
 
 
-def _route(route: Route) -> bytes:
+def _route(route: Route, find: Callable[[str], int]) -> bytes:
     scope = _ON_LINK if route.via is None else _EVERYWHERE
     optional = ((_GATEWAY, route.via), (_SOURCE, route.source))
     return (
         _head(route, scope)
-        + attribute(_OUT, struct.pack("=I", require(route.device)))
+        + attribute(_OUT, struct.pack("=I", find(route.device)))
         + b"".join(attribute(kind, value.packed) for kind, value in optional if value is not None)
     )
 
@@ -232,9 +237,10 @@ def _head(route: Route, scope: int) -> bytes:
     return head + attribute(_TO, route.destination.ip.packed)
 
 
-def _has_device(item: object) -> bool:
-    """Say whether what an entry stands on is still there."""
-    return isinstance(item, Entry) and bool(index_of(item.device))
+def _device(item: object) -> str:
+    """Name what an entry stands on."""
+    assert isinstance(item, Entry)
+    return item.device
 
 
 def _is_ours(parts: dict[int, bytes]) -> bool:

@@ -5,14 +5,16 @@ import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TypeAlias
 
 from pyflat.dataplane import entries, links, routes
 from pyflat.dataplane.links import name_of
 from pyflat.dataplane.netlink import is_ours, made_of
-from pyflat.dataplane.objects import Address, Bridge, Veth
+from pyflat.dataplane.objects import Address, Bridge, Forwarding, Veth
 from pyflat.dataplane.overlay_objects import Gateway, GatewayPort, Vxlan
-from pyflat.dataplane.raw import messages
+from pyflat.dataplane.raw import attributes, messages
+from pyflat.dataplane.ruleset import TABLES
 
 Link: TypeAlias = Bridge | GatewayPort | Gateway | Vxlan | Veth
 
@@ -20,10 +22,16 @@ Link: TypeAlias = Bridge | GatewayPort | Gateway | Vxlan | Veth
 #: IPV4_NETCONF, IPV6_NETCONF; linux/netfilter/nfnetlink.h: NFNLGRP_NFTABLES.
 NEIGHBOUR_GROUP, ROUTE_GROUPS, FIREWALL_GROUPS = 3, (1, 5, 7, 9, 11, 24, 25), (7,)
 
+# linux/rtnetlink.h: RTM_NEWNETCONF; linux/netconf.h: NETCONFA_IFINDEX
+_NEW_SWITCHES, _INDEX = 80, 1
+_CONFIG = struct.Struct("=Bxxx")  # struct netconfmsg
+_FAMILIES: dict[int, int] = {socket.AF_INET: 4, socket.AF_INET6: 6}
+
 _NFTABLES = 10  # NFNL_SUBSYS_NFTABLES
 # linux/netfilter/nf_tables.h, NFT_MSG_…: DELTABLE, DELCHAIN, DELRULE, DELSET, DELSETELEM
 _REMOVALS, _NEW_RULE, _NEW_GENERATION = {2, 5, 8, 11, 14}, 6, 15
-_OUR_TABLES, _DOCKER_CHAIN = (b"pyflat\0", b"pyflat_tunnels\0"), b"DOCKER-USER\0"
+_OUR_TABLES = {f"{words.split()[1]}\0".encode() for words in TABLES.values()}
+_DOCKER_CHAIN = b"DOCKER-USER\0"
 _AUTHOR = struct.pack("=HH", 8, 2)  # an attribute NFTA_GEN_PROC_PID
 
 
@@ -33,13 +41,14 @@ class Events:
 
     ``links`` holds the last that was said of each link of ours, None if that it is gone;
     ``addresses`` those that were taken from our bridges, ``entries`` the keys of those that were
-    taken from overlays. ``firewall`` means that somebody else
-    changed what is ours there, ``overrun`` that notifications were lost.
+    taken from overlays, ``switched`` what may forward no more. ``firewall`` means that somebody
+    else changed what is ours there, ``overrun`` that notifications were lost.
     """
 
     links: dict[str, Link | None] = field(default_factory=dict)
     addresses: set[Address] = field(default_factory=set)
     entries: set[tuple[object, ...]] = field(default_factory=set)
+    switched: set[Forwarding] = field(default_factory=set)
     routes: bool = False
     firewall: bool = False
     overrun: bool = False
@@ -53,12 +62,13 @@ class Reader:
 
     def __init__(self, find_name: Callable[[int], str] = name_of, *, inside: bool = False) -> None:
         self.events = Events()
-        self._find_name = find_name
+        self._find_name = cache(find_name)  # a crowd of thousands is of a few interfaces
         self._inside = inside
         self._dirty = False  # from a removal to the end of its transaction
 
     def take(self) -> Events:
         """Give what has been collected, and begin anew."""
+        self._find_name.cache_clear()
         events, self.events = self.events, Events()
         return events
 
@@ -78,6 +88,8 @@ class Reader:
                 case routes.NEW_ROUTE | routes.DELETE_ROUTE if routes.is_own(message):
                     pass  # there may be thousands, and they lead nowhere but to networks of ours
                 case _:
+                    if kind == _NEW_SWITCHES and not self._inside:
+                        self._switches(message)
                     self.events.routes = True
 
     def read_firewall(self, data: bytes) -> None:
@@ -105,6 +117,14 @@ class Reader:
             self.events.addresses.add(address)
         else:
             self.events.addresses.discard(address)
+
+    def _switches(self, message: bytes) -> None:
+        # Of force_forwarding the kernel tells that it was written, and not what: all are noted.
+        parts = dict(attributes(message[_CONFIG.size :]))
+        index = int.from_bytes(parts.get(_INDEX, b""), "little", signed=True)
+        if index > 0 and message[0] in _FAMILIES:  # others are of all interfaces together
+            name, version = self._find_name(index), _FAMILIES[message[0]]
+            self.events.switched.add(Forwarding(device=name, version=version))
 
     def _rules(self, what: int, message: bytes) -> None:
         if what == _NEW_GENERATION:

@@ -9,6 +9,7 @@ from pyflat.dataplane.netlink import Links
 from pyflat.dataplane.nftables import Nftables
 from pyflat.dataplane.objects import Table
 from pyflat.dataplane.plan import Step
+from pyflat.dataplane.ruleset import TABLES
 from pyflat.errors import PyflatError
 
 _KINDS: Mapping[str, Mapping[str, Any]] = {
@@ -32,7 +33,7 @@ def _failures() -> Iterator[tuple[str, str]]:
     for kind, values in _KINDS.items():
         yield from _try(kind, partial(_add, links, kind, values))
     links.close()
-    for family in ("inet", "bridge", "inside"):
+    for family in TABLES:
         yield from _try(f"nf_tables, family {family}", partial(_install, family))
 
 

@@ -1,4 +1,4 @@
-"""The part of the kernel that lies in the namespace of overlays, if there is one."""
+"""The part of the kernel that lies in the namespace of pyflat's own, if there is one."""
 
 import logging
 import os
@@ -40,7 +40,7 @@ class Inside:
             self._enter()
 
     def is_possible(self) -> bool:
-        """Say whether overlays can be made in a namespace of their own, one that lasts."""
+        """Say whether bridges can be made in there, and last."""
         return self._path is not None and may_enter(self._path)
 
     def follow(self, follower: Callable[[Namespace], None]) -> None:
@@ -120,11 +120,11 @@ class Inside:
         if self._entered is None:
             if self._path is None or not may_enter(self._path):
                 raise BackendError(
-                    f"namespace {self._path or 'of overlays'}: networks lie in there, and pyflat "
+                    f"namespace {self._path or 'of pyflat'}: networks lie in there, and pyflat "
                     "may not enter it: see PYFLAT_NAMESPACE and CAP_SYS_ADMIN"
                 )
             namespace = Namespace(self._path, self._sysctl_root)
-            place = namespace.run(Place, self._mark, ("inside", "inside-tunnels"), namespace.home)
+            place = namespace.run(Place, self._mark, namespace.home)
             self._entered = namespace, place
             for follower in self._followers:
                 follower(namespace)

@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 from netaddr import IPAddress
 
-from pyflat.dataplane.objects import Object, Surroundings
+from pyflat.dataplane.objects import Forwarding, Object, Surroundings
 from pyflat.dataplane.plan import Step
 from pyflat.errors import PyflatError
 from pyflat.peers import Tunnel
@@ -33,11 +33,14 @@ class Kernel(Protocol):
     def has_untold_drift(self) -> bool:
         """Say whether something is amiss that the kernel sends no notifications of."""
 
+    def stands(self, item: Forwarding) -> bool:
+        """Say whether an interface forwards."""
+
     def free(self, protocol: str, host: IPAddress, port: int) -> bool:
         """Say whether a port of the host could be held now."""
 
     def may_be_inside(self) -> bool:
-        """Say whether overlays can be made in a namespace of their own."""
+        """Say whether bridges can be made in a namespace of pyflat's own."""
 
     def tunnel(
         self, device: str, towards: Iterable[IPAddress], known_by: IPAddress | None = None

@@ -10,9 +10,9 @@ from typing import Any
 
 from netaddr import IPAddress
 
+from pyflat.addressing import InterfaceAddress
 from pyflat.dataplane.raw import attribute, attributes, dump, receive, request
 from pyflat.errors import BackendError
-from pyflat.model import InterfaceAddress
 
 # linux/rtnetlink.h
 NEW_LINK, DELETE_LINK, _GET_LINK = 16, 17, 18

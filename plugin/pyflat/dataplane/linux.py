@@ -47,7 +47,7 @@ class LinuxKernel:
     """The kernel of the network namespace this process is in; implements ``Kernel``.
 
     ``mark`` is one bit of the packet mark, ``sysctl_root`` is ``/proc/sys/net`` or where it is
-    mounted, ``namespace`` the path of the namespace of overlays. Raises StartupError where
+    mounted, ``namespace`` the path of that of pyflat's own. Raises StartupError where
     libnftables is missing, BackendError for a namespace that cannot be entered.
     """
 
@@ -59,7 +59,7 @@ class LinuxKernel:
         namespace: Path | None = None,
         uplinks: Iterable[str] = (),
     ) -> None:
-        self._host = Place(mark, ("inet", "bridge", "tunnels"))
+        self._host = Place(mark)
         self._inside = Inside(namespace, sysctl_root, mark)
         self._ports = Ports()
         self._switches = Switches(sysctl_root)
@@ -108,6 +108,10 @@ class LinuxKernel:
         legacy = self._docker_user.is_legacy() and len(self._docker_user.observe()) < 2
         return legacy or self._inside.is_loose()
 
+    def stands(self, item: Forwarding) -> bool:
+        """See ``Kernel.stands``."""
+        return bool(self._switches.observe([item]))
+
     def free(self, protocol: str, host: IPAddress, port: int) -> bool:
         """See ``Kernel.free``."""
         return self._ports.free(protocol, host, port)
@@ -117,7 +121,7 @@ class LinuxKernel:
         return self._inside.is_possible()
 
     def follow_inside(self, follower: Callable[[Namespace], None]) -> None:
-        """Have a follower told of the namespace of overlays as soon as it is entered."""
+        """Have a follower told of pyflat's namespace as soon as it is entered."""
         self._inside.follow(follower)
 
     def tunnel(

@@ -1,4 +1,4 @@
-"""The network namespace that the bridges of overlays lie in.
+"""The network namespace of pyflat's own, which bridges may lie in.
 
 No netfilter hook of the host sees what is bridged there: that is a third more round trips
 through a tunnel. It hangs on a path, as ``ip netns`` has it, and so outlives the process.

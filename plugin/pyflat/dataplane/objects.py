@@ -1,6 +1,6 @@
 """What pyflat makes in the kernel, as values.
 
-Objects that are ``inside`` lie in the namespace of overlays, all others in the host's.
+Objects that are ``inside`` lie in the namespace of pyflat's own, all others in the host's.
 """
 
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from typing import ClassVar, TypeAlias
 
 from netaddr import IPAddress, IPNetwork
 
+from pyflat.addressing import InterfaceAddress
 from pyflat.dataplane.made import Made
 from pyflat.dataplane.overlay_objects import (
     Fdb,
@@ -19,7 +20,6 @@ from pyflat.dataplane.overlay_objects import (
     Route,
     Vxlan,
 )
-from pyflat.model import InterfaceAddress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

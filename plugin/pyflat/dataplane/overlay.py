@@ -66,8 +66,9 @@ def tunnel(network: Network, mac: str) -> Iterator[Object]:
     if not network.options.icc:
         yield frames(network, "quiet", name)
     if overlay.group is None:
-        yield _element("sealed", str(overlay.port), str(overlay.vni))
+        yield _untracked("sealed", str(overlay.port), str(overlay.vni))
     yield _element("clamped", network.bridge)
+    yield from _ways(network, end)
     if network.is_direct:
         yield Sysctl(path=f"ipv4/conf/{network.bridge}/proxy_arp", value="1", device=network.bridge)
         yield Sysctl(path=f"ipv6/conf/{network.bridge}/proxy_ndp", value="1", device=network.bridge)
@@ -78,6 +79,17 @@ def tunnel(network: Network, mac: str) -> Iterator[Object]:
         for family in ("ipv4", "ipv6"):
             path = f"{family}/neigh/{network.bridge}/proxy_delay"
             yield Sysctl(path=path, value="0", device=network.bridge)
+
+
+def _ways(network: Network, end: Tunnel) -> Iterator[Element]:
+    """Say who may use the routes to other hosts: the whole subnet, as they may be thousands."""
+    if network.internal or not network.is_clustered:
+        return
+    version = end.address.version
+    for cidr in (subnet.cidr for subnet in network.subnets if subnet.cidr.version == version):
+        yield _element(f"remote{version}", f"ipv{version}", listed(cidr))
+        if network.is_direct:
+            yield _element(f"onward{version}", network.bridge, listed(cidr))
 
 
 def _seal(network: Network, name: str, mac: str) -> Iterator[Object]:
@@ -99,7 +111,7 @@ def peer(state: State, record: Peer) -> Iterator[Object]:
         overlay, end = _parts(network)
         if overlay.group is None:
             words = (str(record.vtep), str(overlay.port), str(overlay.vni))
-            yield _element(f"vtep{record.vtep.version}", *words)
+            yield _untracked(f"vtep{record.vtep.version}", *words)
         if _is_near(network, record.vtep):
             yield _neighbouring(network, end, IPNetwork(record.vtep))
             for block in record.blocks:
@@ -117,13 +129,14 @@ def remote(state: State, record: Remote) -> Iterator[Object]:
         _, end = _parts(network)
         device, inside = naming.vxlan(network.id), network.inside
         near = _is_near(network, record.vtep)
-        routed = {a for a in record.addresses if near and a.version == record.vtep.version}
+        routed = [a for a in record.addresses if near and a.version == record.vtep.version]
         for address in routed:
             if not network.has_blocks(network.subnet_of(address)):
                 yield from _routed(network, end, IPNetwork(address), record.vtep)
             if network.is_direct and address.version == 6:
                 yield ProxyNeighbour(device=network.bridge, address=address)
-        tunnelled = set(record.addresses) - (routed if network.is_direct else set())
+        direct = routed if network.is_direct else []
+        tunnelled = [address for address in record.addresses if address not in direct]
         for address in tunnelled:
             yield Neighbour(
                 device=network.port_bridge, address=address, mac=record.mac, inside=inside
@@ -150,16 +163,14 @@ def _routed(network: Network, end: Tunnel, block: IPNetwork, vtep: IPAddress) ->
     if block.version != vtep.version:
         return
     yield Route(destination=block, device=end.device, via=vtep, source=end.address)
-    yield _element(f"remote{block.version}", f"ipv{block.version}", listed(block))
     if network.is_direct:
-        yield _element(f"onward{block.version}", network.bridge, listed(block))
         yield _neighbouring(network, end, block)
         # Else ports are published to containers of other hosts under their own addresses.
         if network.is_translated(block.version):
-            yield _element(f"outward{block.version}", network.bridge, listed(block))
+            yield _untracked(f"outward{block.version}", network.bridge, listed(block))
             for subnet in network.subnets:
                 if subnet.cidr.version == block.version:
-                    yield _element(f"homeward{block.version}", listed(block), listed(subnet.cidr))
+                    yield _untracked(f"homeward{block.version}", listed(block), listed(subnet.cidr))
 
 
 def _neighbouring(network: Network, end: Tunnel, block: IPNetwork) -> Element:
@@ -192,3 +203,7 @@ def _parts(network: Network) -> tuple[Overlay, Tunnel]:
 
 def _element(name: str, *match: str) -> Element:
     return Element(family="inet", name=name, match=match)
+
+
+def _untracked(name: str, *match: str) -> Element:
+    return Element(family="untracked", name=name, match=match)

@@ -1,10 +1,10 @@
-"""What overlays have in the kernel beside what every network has.
+"""What overlays have in the kernel beside what every network has, and ways to a bridge inside.
 
-Objects that are ``inside`` lie in the namespace of overlays.
+Objects that are ``inside`` lie in the namespace of pyflat's own.
 """
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from netaddr import IPAddress, IPNetwork
 
@@ -140,3 +140,7 @@ class Route(Made):
     device: str
     via: IPAddress | None = None
     source: IPAddress | None = None
+
+
+#: What there are thousands of, many of which are made in one message.
+Entry: TypeAlias = Fdb | Flood | Neighbour | ProxyNeighbour | Route

@@ -1,18 +1,18 @@
 """The parts that work in one network namespace."""
 
-from collections.abc import Iterable
-
-from pyflat.dataplane.entries import Entries, Entry
+from pyflat.dataplane.entries import Entries
 from pyflat.dataplane.namespace import Home
 from pyflat.dataplane.netlink import Links
 from pyflat.dataplane.nftables import Nftables
 from pyflat.dataplane.objects import Element, Object, Table
+from pyflat.dataplane.overlay_objects import Entry
+from pyflat.dataplane.ruleset import INSIDE, TABLES
 
 
 def is_inside(item: Object) -> bool:
-    """Say whether an object lies in the namespace of overlays."""
+    """Say whether an object lies in the namespace of pyflat's own."""
     if isinstance(item, Table | Element):
-        return item.family.startswith("inside")
+        return item.family in INSIDE
     return bool(getattr(item, "inside", False))
 
 
@@ -33,10 +33,11 @@ class Place:
     another. Raises StartupError where libnftables is missing.
     """
 
-    def __init__(self, mark: int, families: Iterable[str], home: Home | None = None) -> None:
+    def __init__(self, mark: int, home: Home | None = None) -> None:
+        inside = home is not None
         self.links = Links(home)
-        self.entries = Entries(inside=home is not None)
-        self.tables = Nftables(mark, families)
+        self.entries = Entries(inside=inside)
+        self.tables = Nftables(mark, [family for family in TABLES if (family in INSIDE) == inside])
 
     def observe(self) -> set[Object]:
         """Read all objects of ours that are here."""

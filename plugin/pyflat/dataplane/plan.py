@@ -16,6 +16,7 @@ from pyflat.dataplane.objects import (
     Veth,
 )
 from pyflat.dataplane.overlay_objects import (
+    Entry,
     Fdb,
     Flood,
     Gateway,
@@ -59,11 +60,19 @@ def plan(before: Iterable[Object], after: Iterable[Object]) -> list[Step]:
     anew = {key for key, o in new.items() if isinstance(o, Vxlan) and old.get(key) not in {o, None}}
     old = {key: o for key, o in old.items() if _held_by(o) not in anew}
     steps = [
-        *((_rank("delete", o), str(k), o) for k, o in gone.items() if _held_by(o) not in holders),
-        *((_rank("add", o), str(k), o) for k, o in new.items() if _is_missing(o, old.get(k))),
+        *((_rank("delete", o), _word(o), o) for k, o in gone.items() if _held_by(o) not in holders),
+        *((_rank("add", o), _word(o), o) for k, o in new.items() if _is_missing(o, old.get(k))),
     ]
     ordered = sorted(steps, key=lambda step: step[:2])
     return [Step("add" if rank[1] else "delete", item) for rank, _, item in ordered]
+
+
+def _word(item: Object) -> str:
+    """Give what orders objects of one rank, that lists of steps can be compared.
+
+    There are thousands of entries, and none stands on another.
+    """
+    return "" if isinstance(item, Entry) else str(item.key)
 
 
 def _is_missing(wanted: Object, present: Object | None) -> bool:

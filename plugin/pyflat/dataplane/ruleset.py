@@ -14,16 +14,19 @@ from netaddr import IPNetwork
 from pyflat.dataplane.objects import Element, Table
 from pyflat.dataplane.plan import Step
 
-#: Our tables as nftables knows them, by the families that objects have; those of "inside" lie
-#: where overlays are. A file holds the rules of each.
+#: Our tables as nftables knows them, by the families that objects have.
 TABLES = {
     "inet": "inet pyflat",
+    "icc": "inet pyflat_icc",
+    "untracked": "inet pyflat_untracked",
     "bridge": "bridge pyflat",
+    "hairpin": "bridge pyflat_hairpin",
     "tunnels": "bridge pyflat_tunnels",
     "inside": "bridge pyflat",
     "inside-tunnels": "bridge pyflat_tunnels",
 }
-_FILES = {"inside": "bridge", "inside-tunnels": "tunnels"}
+#: Those that lie in pyflat's namespace, and whose rules they have there.
+INSIDE = {"inside": "bridge", "inside-tunnels": "tunnels"}
 
 _PROTOCOLS = {
     str(number): name
@@ -94,7 +97,7 @@ def _table(verb: str, family: str, mark: int) -> Iterator[str]:
 @cache
 def rules(family: str) -> str:
     """Give the text of a table's file."""
-    name = _FILES.get(family, family)
+    name = INSIDE.get(family, family)
     return files("pyflat.dataplane").joinpath(f"{name}.nft").read_text()
 
 

@@ -28,7 +28,11 @@ log = logging.getLogger(__name__)
 
 # linux/netlink.h and asm-generic/socket.h; not in Python's socket module.
 _SOL_NETLINK, _ADD_MEMBERSHIP, _DROP_MEMBERSHIP, _NETLINK_NETFILTER = 270, 1, 2, 12
-_SO_RCVBUFFORCE, _BUFFER = 33, 4 << 20
+_SO_RCVBUFFORCE = 33
+#: Bytes, which are only taken while they are needed: a notification takes the kernel about one
+#: kilobyte, each of ten thousand remote endpoints makes several, and one that is lost has
+#: everything looked at.
+_BUFFER = 32 << 20
 
 #: Seconds between an event and what is done about it: changes come in crowds.
 DELAY = 0.5

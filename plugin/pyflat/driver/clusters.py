@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from netaddr import IPAddress
 
+from pyflat.addressing import InterfaceAddress, Pool
 from pyflat.errors import Conflict, InvalidRequest
 from pyflat.ipam.shared import host_of
-from pyflat.model import InterfaceAddress, Network, Pool, Subnet
+from pyflat.model import Network, Subnet
 from pyflat.peers import Claim, Segment, foreign_pool
 from pyflat.state import State
 from pyflat.wants import AddressesWant, SegmentWant, Unclaimed

@@ -6,10 +6,11 @@ from dataclasses import replace
 from netaddr import IPAddress
 
 from pyflat import naming
+from pyflat.addressing import InterfaceAddress
 from pyflat.driver.clusters import check_addresses
 from pyflat.errors import Conflict, InvalidRequest
 from pyflat.ipam.addresses import release_address
-from pyflat.model import Endpoint, InterfaceAddress, Network, Publication
+from pyflat.model import Endpoint, Network, Publication
 from pyflat.peers import Remote
 from pyflat.state import State
 

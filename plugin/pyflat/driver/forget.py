@@ -5,12 +5,13 @@ from typing import TypeVar
 
 from netaddr import AddrFormatError, IPAddress
 
+from pyflat.addressing import Pool
 from pyflat.driver.endpoints import Alive, bury, is_held
 from pyflat.driver.networks import delete_network
 from pyflat.errors import Conflict, InvalidRequest, NotFound
 from pyflat.ipam.addresses import given_out, release_address
 from pyflat.ipam.pools import drop_pool
-from pyflat.model import Endpoint, Network, Pool
+from pyflat.model import Endpoint, Network
 from pyflat.state import State
 
 #: Characters of an id that are enough, as in docker's own commands if they are unambiguous.

@@ -1,15 +1,17 @@
 """CreateNetwork and DeleteNetwork."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import combinations, product
 
 from pyflat import naming
+from pyflat.addressing import overlap
 from pyflat.driver import clusters, endpoints
 from pyflat.driver.endpoints import Alive
 from pyflat.driver.options import parse_options
 from pyflat.driver.overlays import Site, drop_overlay, put_peers, span
 from pyflat.errors import Conflict, InvalidRequest
-from pyflat.model import Endpoint, Network, Subnet, overlap
+from pyflat.model import Endpoint, Network, Subnet
 from pyflat.state import State
 
 #: The kernel takes IPv6 away from an interface of a smaller MTU (RFC 8200, section 5).
@@ -44,7 +46,7 @@ def create_network(
     )
     _check_modes(network)
     old = state.get(Network, identifier)
-    network = span(state, network, labels, site)
+    network = span(state, _placed(state, network, site), labels, site)
     if old is not None and old.vni and network.vni == 0:
         network = clusters.with_vni(network, old.vni)
     if old == network:
@@ -79,6 +81,23 @@ def _usable(subnets: Iterable[Subnet]) -> Iterable[Subnet]:
         if subnet.gateway is not None and subnet.gateway.ip not in subnet.cidr:
             raise InvalidRequest(f"gateway {subnet.gateway.ip} is not in subnet {subnet.cidr}")
         yield subnet
+
+
+def _placed(state: State, network: Network, site: Site) -> Network:
+    """Give a network with where its bridge lies: what is there already stays where it is."""
+    old = state.get(Network, network.id)
+    if old is not None:
+        return replace(network, inside=old.inside)
+    options = network.options
+    asked = options.namespace == "own"
+    wanted = asked or (not options.namespace and options.overlay is not None)
+    inside = wanted and site.may_be_inside()
+    if asked and not inside:
+        raise InvalidRequest(
+            "option namespace='own': pyflat may not make or enter that namespace; it needs a path "
+            "in PYFLAT_NAMESPACE and CAP_SYS_ADMIN, or say namespace=host"
+        )
+    return replace(network, inside=inside)
 
 
 def _check_modes(network: Network) -> None:

@@ -40,6 +40,9 @@ _MODES_TEXT = ", ".join(GATEWAY_MODES[:-1]) + " or, of an internal network, " + 
 #: Who publishes the ports of a network's containers.
 PORTS = ("native", "docker")
 
+#: Where a network's bridge lies.
+PLACES = ("own", "host")
+
 
 #: Every option that pyflat acts on.
 OPTIONS: Mapping[str, Option] = {
@@ -114,6 +117,13 @@ OPTIONS: Mapping[str, Option] = {
         parse=partial(values.one_of, PORTS),
         allowed="native or docker",
         meaning="native: pyflat publishes ports; docker: dockerd does, through docker_gwbridge",
+    ),
+    "namespace": Option(
+        field="namespace",
+        parse=partial(values.one_of, PLACES),
+        allowed="own or host",
+        meaning="own: the bridge lies in pyflat's namespace, past the host's firewalls; host: with "
+        "the host; own for overlays, where that can be, and host for others if not given",
     ),
     "vni": Option(
         field="overlay.vni",

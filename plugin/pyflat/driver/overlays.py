@@ -28,7 +28,7 @@ class Site(Protocol):
         """Say whether the cluster counts on this host: only then it gives out addresses of it."""
 
     def may_be_inside(self) -> bool:
-        """Say whether overlays can be made in a namespace of their own."""
+        """Say whether bridges can be made in a namespace of pyflat's own."""
 
     def tunnel(self, overlay: Overlay, nodes: Iterable[Node] = ()) -> Tunnel:
         """Find this host's end of an overlay's tunnel. Raises InvalidRequest.
@@ -70,11 +70,11 @@ def span(state: State, network: Network, labels: Mapping[str, str], site: Site) 
     overlay = governed(network.options.overlay, site)
     old = state.get(Network, network.id)
     if old is not None and old.tunnel is not None:
-        tunnel, inside = old.tunnel, old.inside
+        tunnel = old.tunnel
     else:
-        tunnel, inside = site.tunnel(overlay, state.all(Node)), site.may_be_inside()
+        tunnel = site.tunnel(overlay, state.all(Node))
     options = replace(network.options, mtu=_mtu(network, labels, tunnel), overlay=overlay)
-    return replace(network, tunnel=tunnel, inside=inside, options=options)
+    return replace(network, tunnel=tunnel, options=options)
 
 
 def put_peers(state: State, network: Network) -> State:

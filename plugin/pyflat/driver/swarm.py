@@ -7,6 +7,7 @@ from itertools import product
 from netaddr import IPAddress, IPNetwork
 
 from pyflat import naming
+from pyflat.addressing import Pool, overlap, pool_id
 from pyflat.driver.endpoints import Alive
 from pyflat.driver.networks import delete_network
 from pyflat.driver.options import parse_options
@@ -14,7 +15,7 @@ from pyflat.driver.overlays import Site, governed, other_nodes, settle_peers
 from pyflat.errors import Conflict, Exhausted, InvalidRequest
 from pyflat.ipam.pools import GLOBAL, drop_pool
 from pyflat.ipam.swarm import release_swarm_pool
-from pyflat.model import Endpoint, Network, Pool, overlap, pool_id
+from pyflat.model import Endpoint, Network
 from pyflat.peers import Allocation, Node
 from pyflat.state import State
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from netaddr import IPAddress, IPNetwork
 
+from pyflat.addressing import AddressBlock, InterfaceAddress, Pool
 from pyflat.errors import Conflict, Exhausted, InvalidRequest
 from pyflat.ipam.pools import Lease
-from pyflat.model import AddressBlock, InterfaceAddress, Pool
 from pyflat.state import State
 
 SIZE = AddressBlock.SIZE

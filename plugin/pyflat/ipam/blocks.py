@@ -9,8 +9,8 @@ from itertools import chain
 
 from netaddr import IPAddress, IPNetwork, IPSet
 
+from pyflat.addressing import overlap
 from pyflat.errors import Conflict
-from pyflat.model import overlap
 
 #: Prefix length that blocks are not made longer than for the sake of their number.
 LONGEST = {4: 26, 6: 122}

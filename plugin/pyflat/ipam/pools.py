@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from netaddr import AddrFormatError, IPNetwork
 
+from pyflat.addressing import SPACES, AddressBlock, Pool, overlap, pool_id
 from pyflat.errors import Conflict, Exhausted, InvalidRequest, NotFound
-from pyflat.model import SPACES, AddressBlock, Pool, overlap, pool_id
 from pyflat.state import State
 
 LOCAL, GLOBAL = SPACES

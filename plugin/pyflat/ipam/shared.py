@@ -10,11 +10,12 @@ from itertools import groupby
 
 from netaddr import IPAddress, IPNetwork
 
+from pyflat.addressing import InterfaceAddress, Pool, overlap
 from pyflat.errors import Conflict, Exhausted
 from pyflat.ipam.addresses import check_free, count_set_aside, lowest_free, take, useless
 from pyflat.ipam.blocks import block_around, free_block
 from pyflat.ipam.pools import Lease
-from pyflat.model import InterfaceAddress, Network, Pool, overlap
+from pyflat.model import Network
 from pyflat.peers import Claim, Peer, Remote, foreign_pool
 from pyflat.state import State
 from pyflat.wants import BlockWant, Unclaimed

@@ -6,9 +6,9 @@ address that is in use. What was released under another leader it has never hear
 
 from netaddr import IPNetwork
 
+from pyflat.addressing import Pool, pool_id
 from pyflat.ipam.addresses import set_aside
 from pyflat.ipam.pools import GLOBAL, Lease, drop_pool, read_lease, request_pool
-from pyflat.model import Pool, pool_id
 from pyflat.state import State
 
 

@@ -49,10 +49,10 @@ class Engine(Protocol):
 
 
 class Answering:
-    """A thread that follows State: a file for each endpoint, a process for each place.
+    """A thread that follows State: a process for each place, a file for each endpoint it knows.
 
     Without its answer, questions go where the containers sent them. What a change costs does
-    not grow with the number of endpoints.
+    not grow with the number of endpoints; a network where nobody asks has no files.
     """
 
     def __init__(self, engine: Engine, folder: Path = FOLDER) -> None:
@@ -61,6 +61,7 @@ class Answering:
         self._changes: SimpleQueue[tuple[State, Set[Key]] | None] = SimpleQueue()
         self._running: dict[_Place, Dnsmasq] = {}
         self._failed: dict[_Place, float] = {}
+        self._written: set[str] = set()  # networks that have files
         self._said: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="names", daemon=True)
 
@@ -109,33 +110,32 @@ class Answering:
             self._attempt(self._settle, place)
 
     def _keep_files(self, before: State, state: State, key: Key) -> None:
-        match before.lookup(key), state.lookup(key):
-            case None, Network(vni=int()) as network:
-                self._take_up(state, network)
-            case Network() as network, None:
-                shutil.rmtree(self._folder / network.id, ignore_errors=True)
-            case _:
-                self._write(hosts.files(before, key), hosts.files(state, key))
+        if isinstance(before.lookup(key), Network) and state.lookup(key) is None:
+            shutil.rmtree(self._folder / key[1], ignore_errors=True)
+            self._written.discard(key[1])
+        elif self._written:
+            self._write(hosts.files(before, key), hosts.files(state, key))
 
-    def _take_up(self, state: State, network: Network) -> None:
-        """Make a network's folder, with what is known by now."""
+    def _take_up(self, state: State, network: Network) -> Path:
+        """Make a network's folder, with what is known by now, unless it is there."""
         folder = self._folder / network.id
+        if network.id in self._written:
+            return folder
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         for each in (self._folder.parent, self._folder, folder):
             each.chmod(0o755)  # whatever the umask: dnsmasq is nobody
+        self._written.add(network.id)
         for key in hosts.members(state, network):
             self._write({}, hosts.files(state, key))
+        return folder
 
     def _write(self, old: dict[hosts.File, str], new: dict[hosts.File, str]) -> None:
         for file in old.keys() - new.keys():
             self._folder.joinpath(*file).unlink(missing_ok=True)
         for file, text in new.items():
-            if text != old.get(file):
-                with self._folder.joinpath(*file).open("w") as lines:
-                    # Before its end: that is when dnsmasq reads it, and never again.
-                    os.fchmod(lines.fileno(), 0o644)
-                    lines.write(text)
+            if text != old.get(file) and file[0] in self._written:
+                _write(self._folder.joinpath(*file), text)
 
     def _look_after(self) -> None:
         ended = [place for place, process in self._running.items() if not process.is_alive]
@@ -163,8 +163,8 @@ class Answering:
         former = self._engine.state.get(Resolver, f"{network.id}|{server}")
         address = next(a for a in hosts.gateways(network) if a.version == server.version)
         port = former.port if former is not None else 0
-        folder = self._folder / network.id
         try:
+            folder = self._take_up(self._engine.state, network)
             process = Dnsmasq(folder, address, port, _asking(network, server))
         except (BackendError, OSError) as error:
             self._failed[place] = time.monotonic() + RETRY
@@ -194,6 +194,17 @@ class Answering:
             return state, None
 
         self._engine.update(drop)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file for dnsmasq; without the layers of a text file, as there may be thousands."""
+    lines = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        # Before its end: that is when dnsmasq reads it, and never again.
+        os.fchmod(lines, 0o644)
+        os.write(lines, text.encode())
+    finally:
+        os.close(lines)
 
 
 def _places(state: State, key: Key) -> Iterator[_Place]:

@@ -21,9 +21,10 @@ from typing import Protocol, TypeVar
 import msgspec
 from netaddr import IPNetwork
 
+from pyflat.addressing import Pool
 from pyflat.errors import BackendError, Conflict
 from pyflat.ipam.shared import choose_block, cluster_network, is_held
-from pyflat.model import Pool, Record
+from pyflat.model import Record
 from pyflat.overlay import keys
 from pyflat.overlay.etcd import PATIENCE, Compare, Etcd, Snapshot, present, unchanged
 from pyflat.peers import Claim, Segment, foreign_pool

@@ -3,7 +3,8 @@
 import logging
 import random
 import threading
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -11,10 +12,10 @@ from typing import Any, Protocol, TypeVar
 from netaddr import IPAddress
 
 from pyflat.errors import PyflatError
-from pyflat.model import Endpoint, Key
+from pyflat.model import Endpoint, Key, Network
 from pyflat.overlay.etcd import Etcd
 from pyflat.overlay.gateway import LostWatchError
-from pyflat.overlay.news import Heard, expire, hear, settle
+from pyflat.overlay.news import Heard, Move, expire, hear, settle
 from pyflat.overlay.publisher import Publisher
 from pyflat.overlay.records import NETWORKS, own_value, place_of
 from pyflat.peers import Remote
@@ -73,6 +74,7 @@ class Follower:
         self._revision = 0  # up to which what has changed is State
         self._winners: dict[str, int] = {}
         self._ended = threading.Event()
+        self._announcer = ThreadPoolExecutor(1, "announcer")
         self.error = "not asked yet"
         """Why nothing is heard, "" while all is."""
 
@@ -95,8 +97,14 @@ class Follower:
                     return
 
     def follow(self, before: State, touched: Set[Key]) -> None:
-        """Note whose address another may have now; returns at once."""
+        """Note whose address another may have now; returns at once.
+
+        Containers here may know another MAC of an address that has come to this host: IPv6 asks
+        nobody, and Engine 27 and older do not tell.
+        """
         after = self._engine.state
+        if moves := [move for key in touched for move in _arrived(before, after, key)]:
+            self._announcer.submit(self._tell, moves)
         joined = [key[1] for key in touched if _has_address(after, key[1])]
         for kind, identifier in touched:
             if identifier in self._winners and not _has_address(after, identifier):
@@ -152,7 +160,10 @@ class Follower:
         self._winners |= heard.winners
         for vni in heard.new:
             self._publisher.read_later(vni)
-        for move in heard.moves:
+        self._tell(heard.moves)
+
+    def _tell(self, moves: Iterable[Move]) -> None:
+        for move in moves:
             with suppress(PyflatError):  # they ask again when nobody answers
                 self._announce(*move)
 
@@ -162,6 +173,16 @@ class Follower:
         if self.error and not error:
             log.info("cluster %s: heard as host %s", self._etcd, self._host)
         self.error = error
+
+
+def _arrived(before: State, after: State, key: Key) -> Iterator[Move]:
+    """Give the addresses of an overlay that a container of this host has now, and had not."""
+    endpoint, old = after.get(Endpoint, key[1]), before.get(Endpoint, key[1])
+    if key[0] != Endpoint.kind or endpoint is None or not endpoint.sandbox:
+        return
+    network = after.require(Network, endpoint.network)
+    if network.vni is not None and (old is None or not old.sandbox):
+        yield from ((network.vni, each.ip, endpoint.mac) for each in endpoint.addresses)
 
 
 def _has_address(state: State, identifier: str) -> bool:

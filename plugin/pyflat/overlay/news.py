@@ -8,7 +8,7 @@ whose options say where the hosts are, only who has which name is taken up.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any
+from typing import Any, TypeAlias
 
 from netaddr import IPAddress
 
@@ -17,18 +17,21 @@ from pyflat.overlay.records import place_of, read_peer, read_remote
 from pyflat.peers import Peer, Remote
 from pyflat.state import State
 
+#: An address of a network that is behind another MAC now: VNI, address and MAC.
+Move: TypeAlias = tuple[int, IPAddress, str]
+
 
 @dataclass(slots=True)
 class Heard:
     """What follows from news beside the new State.
 
-    ``moves`` are addresses that containers here may know another MAC of, with their VNI; ``new``
-    the VNIs of hosts whose endpoints are not known yet; ``winners`` the endpoints, with their
-    VNI, that have an address of others: when they go, the others are to be looked for;
-    ``clashes`` what an administrator has to know.
+    ``moves`` are addresses that containers here may know another MAC of; ``new`` the VNIs of hosts
+    whose endpoints are not known yet; ``winners`` the endpoints, with their VNI, that have an
+    address of others: when they go, the others are to be looked for; ``clashes`` what an
+    administrator has to know.
     """
 
-    moves: list[tuple[int, IPAddress, str]] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
     new: set[int] = field(default_factory=set)
     winners: dict[str, int] = field(default_factory=dict)
     clashes: list[str] = field(default_factory=list)

@@ -12,6 +12,7 @@ An endpoint is under no lease: its addresses stay in use when its host is no lon
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 from netaddr import AddrFormatError, IPAddress, IPNetwork
@@ -135,4 +136,10 @@ def _own_vtep(network: Network) -> str | None:
 
 
 def _vtep(value: Any) -> IPAddress | None:
-    return IPAddress(value["vtep"]) if value["vtep"] is not None else None
+    return _parsed(value["vtep"]) if value["vtep"] is not None else None
+
+
+@lru_cache(maxsize=256)
+def _parsed(vtep: str) -> IPAddress:
+    # Thousands of endpoints are behind a few of them.
+    return IPAddress(vtep)

@@ -9,9 +9,10 @@ from itertools import groupby
 
 import msgspec
 
+from pyflat.addressing import Pool, overlap
 from pyflat.errors import BackendError, Conflict, Exhausted
 from pyflat.ipam.shared import cluster_network, is_idle, runs_low, spare_claims
-from pyflat.model import Key, Network, Pool, overlap
+from pyflat.model import Key, Network
 from pyflat.overlay import keys
 from pyflat.overlay.claims import Claims, Engine
 from pyflat.overlay.etcd import PATIENCE, Etcd, Snapshot, absent, unchanged
@@ -223,21 +224,23 @@ class Upkeep:
             alone = not keys.entry_of(seen, key).without(self.claims.host).hosts
             if alone and etcd.read(f"networks/{segment.vni}/").changed:
                 return  # what is left of it there goes first
-            if self._engine.update(lambda state: _drop_unused(state, segment)):
-                leave_vni(etcd, seen, key, self.claims.host)
+            gone = self._engine.update(lambda state: _drop_unused(state, segment))
+            if gone and not leave_vni(etcd, seen, key, self.claims.host):
+                # Others leave in the same moment: the next look tries again.
+                self._engine.update(lambda state: _put_back(state, segment))
 
 
-def leave_vni(etcd: Etcd, seen: Snapshot, key: str, host: str) -> None:
+def leave_vni(etcd: Etcd, seen: Snapshot, key: str, host: str) -> bool:
     """Take a host out of those that have a VNI; the last one leaves nothing behind.
 
-    Nothing changes if somebody wrote since ``seen``, or still has endpoints there.
+    Nothing changes, and False is given, if somebody wrote since ``seen``, or still has endpoints
+    there.
     """
     entry, condition = keys.entry_of(seen, key).without(host), unchanged(key, seen.revision)
     if entry.hosts:
-        etcd.transact([condition], put={key: msgspec.to_builtins(entry)})
-    else:
-        endpoints = absent(f"networks/{keys.vni_of(key)}/", prefix=True)
-        etcd.transact([condition, endpoints], delete=[key])
+        return etcd.transact([condition], put={key: msgspec.to_builtins(entry)})
+    endpoints = absent(f"networks/{keys.vni_of(key)}/", prefix=True)
+    return etcd.transact([condition, endpoints], delete=[key])
 
 
 def forget(etcd: Etcd, host: str) -> None:
@@ -261,6 +264,10 @@ def _drop_unused(state: State, segment: Segment) -> tuple[State, bool]:
     if _is_used(state, segment):
         return state, False
     return state.drop(Segment, segment.id), True
+
+
+def _put_back(state: State, segment: Segment) -> tuple[State, None]:
+    return state if state.get(Segment, segment.id) else state.put(segment), None
 
 
 def _is_used(state: State, segment: Segment) -> bool:

@@ -4,8 +4,9 @@ import logging
 from collections.abc import Iterable, Set
 from typing import Any, Protocol, TypeAlias
 
+from pyflat.addressing import Pool
 from pyflat.logs import short
-from pyflat.model import Endpoint, Key, Network, Pool, PortBinding, Publication, Record
+from pyflat.model import Endpoint, Key, Network, PortBinding, Publication, Record
 from pyflat.peers import Peer
 from pyflat.state import State
 

@@ -88,10 +88,10 @@ def _draw_machine(machine: graphviz.Digraph, scene: Scene) -> None:
                 host.node(f"gateway{number}", f"<{_gateway(switch, switch.gateway)}>")
         _draw_switches(host, scene, inside=False)
     if any(switch.inside for switch in scene.switches):
-        with machine.subgraph(name="cluster_overlays") as overlays:
+        with machine.subgraph(name="cluster_inside") as inside:
             title = f"network namespace {escape(scene.namespace)}"
-            _title(overlays, title, _OVERLAY, _OVERLAY_LINE)
-            _draw_switches(overlays, scene, inside=True)
+            _title(inside, title, _OVERLAY, _OVERLAY_LINE)
+            _draw_switches(inside, scene, inside=True)
     for number, room in enumerate(scene.rooms):
         machine.node(f"room{number}", f"<{_room(room)}>")
     for number, switch in enumerate(scene.switches):

@@ -43,7 +43,7 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Meter:
-    """The counters of all interfaces, of the host and of the namespace of overlays."""
+    """The counters of all interfaces, of the host and of pyflat's namespace."""
 
     def __init__(self) -> None:
         self._makers = [open_links]

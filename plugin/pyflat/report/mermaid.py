@@ -36,7 +36,7 @@ class _Writer:
         inside = [switch for switch in scene.switches if switch.inside]
         if inside:
             frame = f"network namespace {_safe(scene.namespace)}"
-            yield from _framed("overlays", frame, chain(*map(self._switch, inside)))
+            yield from _framed("inside", frame, chain(*map(self._switch, inside)))
         for room in scene.rooms:
             yield from self._room(room)
         for switch in scene.switches:

@@ -46,7 +46,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 class Switch(msgspec.Struct, frozen=True, kw_only=True):
     """A network's bridge with its ports.
 
-    If it is ``inside``, it lies in the namespace of overlays, and a pair leads from ``inner`` to
+    If it is ``inside``, it lies in pyflat's namespace, and a pair leads from ``inner`` to
     ``gateway``, which bears the network's addresses with the host. ``tunnel`` sends to the port
     ``udp`` of other hosts. ``crowd`` are containers that have no box of their own.
     """
@@ -94,7 +94,7 @@ class Cable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
-    """A host with its networks; ``namespace`` is where bridges of overlays lie."""
+    """A host with its networks; ``namespace`` is pyflat's own."""
 
     host: str
     namespace: str
@@ -193,7 +193,7 @@ class _Painter:
         )
 
     def _space(self, network: NetworkView) -> Space:
-        return self._sight.overlays if network.inside else self._sight.host
+        return self._sight.inside if network.inside else self._sight.host
 
     def _uplinks(self) -> Iterator[Plug]:
         beneath = (network.tunnel.underlay for network in self._networks if network.tunnel)
@@ -275,7 +275,7 @@ def _room(endpoint: EndpointView) -> str:
 
 
 def _place(network: NetworkView) -> str:
-    return "overlays" if network.inside else "host"
+    return "inside" if network.inside else "host"
 
 
 def _kind(network: NetworkView) -> str:

@@ -45,13 +45,13 @@ class Space(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sight(msgspec.Struct, frozen=True, kw_only=True):
-    """The host's namespace, that of overlays, and those of containers by their paths.
+    """The host's namespace, pyflat's own (``inside``), and those of containers by their paths.
 
     ``uplinks`` are the interfaces of the host's default routes.
     """
 
     host: Space
-    overlays: Space
+    inside: Space
     sandboxes: dict[str, Space]
     uplinks: tuple[str, ...]
 
@@ -66,7 +66,7 @@ def see(topology: Topology, process: int) -> Sight:
     try:
         return Sight(
             host=visit(own, _space),
-            overlays=_enter(process, topology.namespace),
+            inside=_enter(process, topology.namespace),
             sandboxes={path: _enter(process, path) for path in sorted(filter(None, paths))},
             uplinks=tuple(sorted(visit(own, _uplinks))),
         )

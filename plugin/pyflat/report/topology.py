@@ -10,7 +10,8 @@ import msgspec
 from netaddr import IPAddress
 
 from pyflat import naming
-from pyflat.model import AddressBlock, Endpoint, Network, Pool, PortBinding, Publication
+from pyflat.addressing import AddressBlock, Pool
+from pyflat.model import Endpoint, Network, PortBinding, Publication
 from pyflat.peers import Claim, Peer, Remote
 from pyflat.state import State
 
@@ -86,7 +87,7 @@ class RemoteView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NetworkView(msgspec.Struct, frozen=True, kw_only=True):
-    """A network; if ``inside``, ``port_bridge`` lies in the namespace of overlays."""
+    """A network; if ``inside``, ``port_bridge`` lies in pyflat's namespace."""
 
     id: str
     bridge: str
@@ -132,7 +133,7 @@ class ClusterView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Topology(msgspec.Struct, frozen=True, kw_only=True):
-    """One host's networks; ``namespace`` is where bridges of overlays lie, "" with the host.
+    """One host's networks; ``namespace`` is where bridges may lie beside the host's, "" nowhere.
 
     ``since`` is the Unix time at which the plugin began to answer.
     """

@@ -68,11 +68,11 @@ def docker_user(facts: Facts) -> Iterator[Finding]:
 
 
 def br_netfilter(facts: Facts) -> Iterator[Finding]:
-    """In the namespace of overlays, frames must stay out of the hooks of iptables."""
+    """In pyflat's namespace, frames must stay out of the hooks of iptables."""
     inside = [network for network in facts.networks if network.inside]
     if not facts.topology or not inside:
         state = facts.switch(_INSIDE[0])
-        yield ok(f"{'on' if state == '1' else 'off'} for the host; no overlay is apart from it")
+        yield ok(f"{'on' if state == '1' else 'off'} for the host; no network is apart from it")
         return
     found = read_inside(facts.topology.namespace, _INSIDE)
     on = [path for path, value in found.items() if value == "1"]
@@ -80,7 +80,7 @@ def br_netfilter(facts: Facts) -> Iterator[Finding]:
     for path in on:
         switch = f"net.{path.replace('/', '.')}"
         yield warn(
-            f"{switch} is 1 in namespace {name}: each frame of overlays is shown to iptables there",
+            f"{switch} is 1 in namespace {name}: each frame is shown to iptables there",
             f"ip netns exec {name} sysctl -w {switch}=0",
         )
     if not on:
