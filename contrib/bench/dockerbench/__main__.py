@@ -7,7 +7,6 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from subprocess import TimeoutExpired
@@ -24,80 +23,82 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from dockerbench import (
-    addresses,
-    arrival,
-    crowd,
-    facts,
-    growth,
-    lifecycle,
-    maps,
-    metrics,
-    overlay,
-    ports,
-    process,
-    publish,
-    recovery,
-    remotes,
-    report,
-    traffic,
-)
+from dockerbench import cases, facts, page, plots, report
 from dockerbench.api import ApiError
+from dockerbench.kept import Kept, Key
 from dockerbench.results import Outcome
 from dockerbench.rounds import Run
 from dockerlab import Lab, LabError, engines
 
-CASES: dict[str, Callable[[Run], Outcome]] = {
-    "lifecycle": lifecycle.run,
-    "ports": ports.run,
-    "publish": publish.run,
-    "crowd": crowd.run,
-    "growth": growth.run,
-    "traffic": traffic.run,
-    "addresses": addresses.run,
-    "process": process.run,
-    "recovery": recovery.run,
-    "maps": maps.run,
-    "overlay": overlay.run,
-    "arrival": arrival.run,
-    "remotes": remotes.run,
-    "metrics": metrics.run,
-}
+RESULTS = facts.ROOT / "build" / "bench"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("cases", nargs=-1, type=click.Choice(list(CASES)))
-@click.option("--quick", is_flag=True, help="Fewer repetitions, smaller crowds: about 10 minutes.")
+@click.argument("named", metavar="[CASE]...", nargs=-1, type=click.Choice(list(cases.CASES)))
+@click.option("--quick", is_flag=True, help="Fewer repetitions, smaller crowds: under 3 minutes.")
 @click.option("--engine", default=engines.NEWEST, show_default=True, help="Which Docker Engine.")
-@click.option("--write", "folder", type=click.Path(path_type=Path), help="Keep the results there.")
+@click.option("--resume", is_flag=True, help="Go on: keep the cases that have ended before.")
+@click.option("--publish", is_flag=True, help="Write docs/benchmarks.md of all that is kept.")
+@click.option("--write", "folder", type=click.Path(path_type=Path), default=RESULTS,
+              help="Where results are kept, as tables and pictures too.")  # fmt: skip
 @click.option("--seed", type=int, help="Repeat the order of another run.")
 def main(
-    cases: tuple[str, ...], quick: bool, engine: str, folder: Path | None, seed: int | None
+    named: tuple[str, ...],
+    quick: bool,
+    engine: str,
+    resume: bool,
+    publish: bool,
+    folder: Path,
+    seed: int | None,
 ) -> None:
-    """Measure pyflat against Docker's own drivers: all CASES, or those that are named."""
+    """Measure pyflat against Docker's own drivers: all cases, or those that are named.
+
+    What a case finds is kept as soon as it has ended, for the commit, the engine and the length
+    of the run.
+    """
     signal.signal(signal.SIGTERM, _terminated)
-    console = Console()
-    seed = secrets.randbelow(10**6) if seed is None else seed
-    told = facts.machine() | facts.programs()
-    if others := Lab.names():
-        told["other labs that were up"] = str(len(others))
-    start = time.monotonic()
+    kept = Kept(folder / "kept", Key(facts.commit(), engine, quick))
+    chosen = cases.chosen(named, quick=quick)
+    todo = [name for name in chosen if not (resume and kept.has(name))]
     with _Bars() as bars:
-        run = Run(engine, quick, random.Random(seed), bars)
-        outcomes = {name: _measure(name, run) for name in cases or CASES}
-    told["engine"] = ", ".join(run.versions) or engine
-    told["took"] = f"{time.monotonic() - start:.0f} s{' (quick)' if quick else ''}"
-    report.show(console, outcomes, told)
-    if folder is not None:
-        report.write(folder, outcomes, told, seed)
+        _run_all(todo, kept, Run(engine, quick, random.Random(), bars), seed)
+    found = kept.all_of(cases.CASES if publish else chosen)
+    outcomes = {name: record.outcome for name, record in found.items()}
+    told = facts.merged([record.facts for record in found.values()])
+    report.show(Console(), outcomes, told)
+    report.write(folder, outcomes, told)
+    plots.write(folder, outcomes)
+    if publish:
+        page.publish(outcomes, told)
     if any(outcome.failed for outcome in outcomes.values()):
         sys.exit(1)
+
+
+def _run_all(todo: list[str], kept: Kept, run: Run, seed: int | None) -> None:
+    """Run cases and keep what they find."""
+    seed = secrets.randbelow(10**6) if seed is None else seed
+    told = (
+        facts.machine()
+        | facts.programs()
+        | {"seed": str(seed), "length": run.pick("full", "quick")}
+    )
+    if others := Lab.names():
+        told["other labs that were up"] = str(len(others))
+    for number, name in enumerate(todo):
+        run.progress("all cases", number, len(todo))
+        # Of its own, so that a case has the same order whatever has run before it.
+        run.random.seed(f"{seed} {name}")
+        start = time.monotonic()
+        outcome = _measure(name, run)
+        run.progress("all cases", number + 1, len(todo))
+        engine = {"engine": ", ".join(sorted(run.versions))} if run.versions else {}
+        kept.put(name, told | engine | {facts.TOOK: f"{time.monotonic() - start:.0f} s"}, outcome)
 
 
 def _measure(name: str, run: Run) -> Outcome:
     """Run a case; what keeps it from an end is its outcome, and the others still run."""
     try:
-        return CASES[name](run)
+        return cases.CASES[name](run)
     except (LabError, ApiError, HTTPException, OSError, TimeoutExpired) as error:
         return Outcome([], failed=f"not measured: {type(error).__name__}: {error}")
 

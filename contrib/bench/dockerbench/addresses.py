@@ -36,9 +36,19 @@ def run(run: Run) -> Outcome:
         variants = {SMALL: small, SMALL_AGAIN: small, LARGE: large}
         samples = run.interleave("addresses", variants, run.pick(51, 15))
     of = samples["RequestAddress"]
-    what = f"RequestAddress, pool of {size} nearly full ÷ of 256"
+    what = f"RequestAddress, pool of {size} nearly full"
     control = (of[SMALL_AGAIN], of[SMALL])
-    line = compare(13, what, of[LARGE], of[SMALL], limit=LIMIT, control=control)
+    line = compare(
+        13,
+        what,
+        of[LARGE],
+        of[SMALL],
+        peer="pool of 256",
+        series="address from a pool that is nearly full",
+        size=size // 256,
+        limit=LIMIT,
+        control=control,
+    )
     return Outcome([line], samples, HOW.format(free=FREE))
 
 

@@ -42,7 +42,7 @@ def run(run: Run) -> Outcome:
                 for side, name in ((ours, OURS), (theirs, SWARM))
                 for name, variant in _variants(side, name, network, number)
             }
-            samples |= run.interleave(f"arrival, {network}", variants, run.pick(21, 5))
+            samples |= run.interleave(f"arrival, {network}", variants, run.pick(11, 3))
     return Outcome(list(_lines(samples)), samples, HOW)
 
 

@@ -6,10 +6,15 @@ import os
 import platform
 import re
 import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
+#: The fact that is a number of seconds.
+TOOK = "took"
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -21,6 +26,7 @@ def machine() -> dict[str, str]:
         "kernel": platform.release(),
         "CPU": f"{cpu}, {os.cpu_count()} cores",
         "memory": f"{memory:.0f} GiB",
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "load before": f"{os.getloadavg()[0]:.2f}",
     }
 
@@ -28,19 +34,34 @@ def machine() -> dict[str, str]:
 def programs() -> dict[str, str]:
     """Name the versions of pyflat, of what it depends on, and of Python."""
     required = (_NAME.match(text) for text in metadata.requires("pyflat") or () if ";" not in text)
-    names = ["pyflat", *(match.group() for match in required if match)]
-    versions = {name: metadata.version(name) for name in names}
-    return {"Python": platform.python_version(), **versions, "commit": _commit()}
+    names = [match.group() for match in required if match]
+    libraries = ", ".join(f"{name} {metadata.version(name)}" for name in names)
+    return {
+        "pyflat": metadata.version("pyflat"),
+        "commit": commit(),
+        "Python": platform.python_version(),
+        "libraries": libraries,
+    }
 
 
-def _commit() -> str:
-    """Give the commit of the working tree, and whether the plugin differs from it."""
+def merged(told: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Give the facts of several cases: each once, if it is the same for all; times are added."""
+    found: dict[str, dict[str, None]] = {}
+    for facts in told:
+        for name, value in facts.items():
+            found.setdefault(name, {})[value] = None
+    seconds = sum(int(facts[TOOK].split()[0]) for facts in told if TOOK in facts)
+    return {name: ", ".join(values) for name, values in found.items()} | {TOOK: f"{seconds} s"}
+
+
+def commit() -> str:
+    """Give the commit of the working tree, and a sign of what but documents differs from it."""
     try:
-        commit = _git("rev-parse", "--short=12", "HEAD")
-        changed = _git("status", "--porcelain", "--", "plugin")
+        name = _git("rev-parse", "--short=12", "HEAD")
+        changes = _git("diff", "HEAD", "--", ".", ":!docs")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return f"{commit} with changes" if changed else commit
+    return f"{name} with changes {sha256(changes.encode()).hexdigest()[:8]}" if changes else name
 
 
 def _git(*words: str) -> str:

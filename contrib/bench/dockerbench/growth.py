@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from dockerbench import peers
 from dockerbench.api import Engine
-from dockerbench.peers import OURS, OURS_AGAIN, PEER, PEER_AGAIN
+from dockerbench.peers import OURS, PEER, again
 from dockerbench.results import Line, Outcome, Samples, compare
-from dockerbench.rounds import Run, settle, timed
+from dockerbench.rounds import Run, Variant, settle, timed
 from dockerlab.host import Host
 
 LIMIT = 1.15
@@ -19,45 +20,54 @@ NETWORKS = 5
 
 HOW = (
     "{endpoints} endpoints are {containers} real containers in {networks} networks each, all made "
-    "through the engine, on a host of the driver's own; connect goes to one of these networks. The "
-    "other host has one container. Both are asked in every repetition: the ratio is full ÷ other."
+    "through the engine, each crowd on a host of the driver's own; connect goes to one of these "
+    "networks. Another host has one container, and is the peer. All are asked in every repetition."
 )
 
 
 def run(run: Run) -> Outcome:
-    """Measure on three hosts: one with a single endpoint, and a full one for each driver."""
-    containers = run.pick(100, 20)
-    with run.lab(hosts=3) as lab:
-        one, ours, peer = (_Standing(run, host) for host in lab.hosts)
-        one.fill("pyflat", 1, 1)
-        one.fill("bridge", 1, 1)
-        for number, (full, driver) in enumerate(((ours, "pyflat"), (peer, "bridge"))):
-            run.progress(f"filling a host of {driver}", number, 2)
-            full.fill(driver, containers, NETWORKS)
-        variants = {
-            OURS: partial(one.cycle, "pyflat"),
-            OURS_AGAIN: partial(one.cycle, "pyflat"),
-            PEER: partial(one.cycle, "bridge"),
-            PEER_AGAIN: partial(one.cycle, "bridge"),
-            f"{OURS}, full": partial(ours.cycle, "pyflat"),
-            f"{PEER}, full": partial(peer.cycle, "bridge"),
-        }
-        samples = run.interleave("full hosts", variants, run.pick(31, 7))
-    endpoints = containers * NETWORKS
-    how = HOW.format(endpoints=endpoints, containers=containers, networks=NETWORKS)
-    return Outcome(_lines(samples, endpoints), samples, how)
+    """Measure on a host with a single endpoint, and on one for each driver and crowd."""
+    crowds = run.pick([20, 100], [4])
+    full = [(driver, count) for count in crowds for driver in (OURS, PEER)]
+    with run.lab(hosts=1 + len(full)) as lab:
+        one, *others = (_Standing(run, host) for host in lab.hosts)
+        variants: dict[str, Variant] = {}
+        for driver in (OURS, PEER):
+            one.fill(driver, 1, 1)
+            for variant in (driver, again(driver)):
+                variants[variant] = partial(one.cycle, driver)
+        for number, (host, (driver, count)) in enumerate(zip(others, full, strict=True)):
+            run.progress("filling hosts", number, len(full))
+            host.fill(driver, count, NETWORKS)
+            variants[_variant(driver, count)] = partial(host.cycle, driver)
+        samples = run.interleave("full hosts", variants, run.pick(21, 3))
+    counts = [str(count) for count in crowds]
+    endpoints = [str(count * NETWORKS) for count in crowds]
+    how = HOW.format(
+        endpoints=" and ".join(endpoints), containers=" and ".join(counts), networks=NETWORKS
+    )
+    return Outcome(list(_lines(samples, full)), samples, how)
 
 
-def _lines(samples: Samples, endpoints: int) -> list[Line]:
-    lines = []
-    for driver, again, limit in ((OURS, OURS_AGAIN, LIMIT), (PEER, PEER_AGAIN, None)):
+def _variant(driver: str, containers: int) -> str:
+    return f"{driver}, {containers * NETWORKS} endpoints"
+
+
+def _lines(samples: Samples, full: Sequence[tuple[str, int]]) -> Iterator[Line]:
+    most = max(containers for _, containers in full)
+    for driver, containers in full:
         for operation, of in samples.items():
-            what = f"{operation}, 1 → {endpoints} endpoints: growth of {driver}"
-            control = (of[again], of[driver])
-            lines.append(
-                compare(6, what, of[f"{driver}, full"], of[driver], limit=limit, control=control)
+            yield compare(
+                6,
+                f"{operation}, {_variant(driver, containers)}",
+                of[_variant(driver, containers)],
+                of[driver],
+                peer="1 endpoint",
+                series=f"{operation}, {driver}",
+                size=containers * NETWORKS,
+                limit=LIMIT if (driver, containers) == (OURS, most) else None,
+                control=(of[again(driver)], of[driver]),
             )
-    return lines
 
 
 class _Standing:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Self
 
+from dockerbench.peers import KERNEL, again
+from dockerbench.program import Program, alone
 from dockerbench.results import Line, Outcome, Samples, compare, figure
 from dockerbench.rounds import Run, Variant
 from dockerbench.shapes import ADDRESSES, HASH, SHAPES, TABLE, Shape
-from dockerlab import LabError
 
 PROGRAM = Path(__file__).with_name("transactions.py")
+FLOOR = Path(__file__).with_name("elements.py")
 
 #: Sets of each shape, and how many elements they have; the first is the peer of the others.
-SIZES = {"1 there": 1, "1 there again": 1, "1000 there": 1000, "10000 there": 10000}
+LEAST = "1 there"
+LEAST_AGAIN = again(LEAST)
+SIZES = {LEAST: 1, LEAST_AGAIN: 1, "1000 there": 1000, "10000 there": 10000}
 BESIDE = 10000
 BATCH, BATCH_LIMIT = 1000, 20.0
 
@@ -29,7 +31,8 @@ HOW = (
     "of its own, with a process of its own. One element is added to those that are there, and "
     "deleted again. The peer is a set with one element, and its A/A another such set. In another "
     "set, because libnftables reads every interval of a single field that the namespace has, in "
-    "whatever set, before it changes anything."
+    "whatever set, before it changes anything. The kernel's floor is the same element in a message "
+    "of netlink that was written beforehand."
 )
 
 
@@ -43,6 +46,7 @@ def run(run: Run) -> Outcome:
             variants[name] = _set(stack, shape, SIZES[there])
         variants[AT_ONCE] = _set(stack, HASH, 0, more=BATCH)
         variants[BURDENED] = _set(stack, HASH, 1, beside=BESIDE)
+        variants[KERNEL] = _floor(stack)
         samples = run.interleave("updates", variants, run.pick(21, 7))
     return Outcome(_lines(samples), samples, HOW)
 
@@ -53,19 +57,26 @@ def _variant(shape: Shape, there: str) -> str:
 
 def _set(stack: ExitStack, shape: Shape, size: int, *, more: int = 1, beside: int = 0) -> Variant:
     """Make a set in a new namespace; give what adds some more elements and deletes them."""
-    nftables = stack.enter_context(_Nftables())
-    nftables.transact(f"add table {TABLE}")
+    nftables = stack.enter_context(alone(PROGRAM))
+    nftables(f"add table {TABLE}")
     for name, of, elements in (("other", ADDRESSES, beside), ("this", shape, size)):
-        nftables.transact(of.declare(name))
+        nftables(of.declare(name))
         if elements:
-            nftables.transact(of.add(name, range(elements)))
+            nftables(of.add(name, range(elements)))
     return partial(_change, nftables, shape, range(size, size + more))
 
 
-def _change(nftables: _Nftables, shape: Shape, numbers: range) -> dict[str, float]:
+def _floor(stack: ExitStack) -> Variant:
+    """Make an empty map; give what adds an element by netlink alone, and deletes it."""
+    made = (f"add table {TABLE}", HASH.declare("this"), HASH.add("this", range(1)))
+    program = stack.enter_context(alone(FLOOR, *made))
+    return lambda: {f"{verb} 1": program(f"{verb} 2") for verb in ("add", "delete")}
+
+
+def _change(nftables: Program, shape: Shape, numbers: range) -> dict[str, float]:
     return {
-        f"add {len(numbers)}": nftables.transact(shape.add("this", numbers)),
-        f"delete {len(numbers)}": nftables.transact(shape.delete("this", numbers)),
+        f"add {len(numbers)}": nftables(shape.add("this", numbers)),
+        f"delete {len(numbers)}": nftables(shape.delete("this", numbers)),
     }
 
 
@@ -74,45 +85,27 @@ def _lines(samples: Samples) -> list[Line]:
     for what in (f"add {BATCH}", f"delete {BATCH}"):
         at_once = samples[what][AT_ONCE]
         lines.append(figure(4, f"{what}: {AT_ONCE}", at_once, "ms", limit=BATCH_LIMIT))
-    for shape in SHAPES:
-        least, equal, *more = (_variant(shape, there) for there in SIZES)
-        for what in ("add 1", "delete 1"):
-            of = samples[what]
-            compared = [*more, BURDENED] if shape is HASH else more
-            control = (of[equal], of[least])
-            lines += [
-                compare(4, f"{what}: {variant}", of[variant], of[least], control=control)
-                for variant in compared
-            ]
+    for what in ("add 1", "delete 1"):
+        of = samples[what]
+        for shape in SHAPES:
+            lines += _growth(what, shape, of)
+        one = _variant(HASH, LEAST)
+        lines.append(compare(4, f"{what}: {one}", of[one], of[KERNEL], peer=KERNEL))
+        burdened = _with_control(of, HASH)
+        lines.append(burdened(4, f"{what}: {BURDENED}", of[BURDENED]))
     return lines
 
 
-class _Nftables:
-    """pyflat's binding in a process and a network namespace of its own."""
+def _growth(what: str, shape: Shape, of: Mapping[str, list[float]]) -> Iterator[Line]:
+    for there, size in SIZES.items():
+        if size > 1:
+            variant = _variant(shape, there)
+            series = f"{what} element of a hash map" if shape is HASH else ""
+            compared = _with_control(of, shape)
+            yield compared(4, f"{what}: {variant}", of[variant], series=series, size=size)
 
-    def __init__(self) -> None:
-        # -P: the folder of the program is not one to import from.
-        self._process = subprocess.Popen(
-            ["unshare", "--net", sys.executable, "-P", str(PROGRAM)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
 
-    def transact(self, commands: str) -> float:
-        """Carry out commands in one transaction; give the milliseconds it takes."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{commands}\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise LabError(f"no answer: {self._process.communicate()[1].strip()}")
-        return float(answer)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate()
+def _with_control(of: Mapping[str, list[float]], shape: Shape) -> partial[Line]:
+    """Give what compares a series with a set of this shape that has one element."""
+    least, equal = of[_variant(shape, LEAST)], of[_variant(shape, LEAST_AGAIN)]
+    return partial(compare, peers=least, peer=LEAST, control=(equal, least))

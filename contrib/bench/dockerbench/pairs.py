@@ -44,6 +44,11 @@ class Pair:
         """From the host to the published port, by 127.0.0.1."""
         return Place(self.host), ("127.0.0.1", PUBLISHED)
 
+    @property
+    def own(self) -> Way:
+        """From the host to the published port, by an address of its own."""
+        return Place(self.host), (self.host.address4, PUBLISHED)
+
     def outside(self, client: Place) -> Way:
         """From elsewhere to the published port."""
         return client, (self.host.address4, PUBLISHED)

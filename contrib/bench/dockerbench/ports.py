@@ -17,7 +17,7 @@ MANY = range(21000, 22000)
 LIMIT = 0.05
 
 HOW = (
-    "10 ports: (start + kill with ports, less the same without) of pyflat ÷ that of bridge. Its "
+    "10 ports: (start + kill with ports, less the same without) of pyflat, by that of bridge. Its "
     "control is pyflat without ports once more in the place of pyflat with ports: what 0 looks "
     "like. 1000 ports are asked for at the plugin's own socket: a call with its JSON, the commit, "
     "1000 held sockets and the firewall's transaction; the mark of 20 ms is for the last alone."
@@ -41,7 +41,7 @@ def run(run: Run) -> Outcome:
         for name, driver, ports in containers.values():
             docker.create_container(name, f"net-{driver}", ports)
         variants = {key: partial(_cycle, docker, value[0]) for key, value in containers.items()}
-        samples = run.interleave("10 ports", variants, run.pick(21, 7))
+        samples = run.interleave("10 ports", variants, run.pick(15, 5))
         many = run.interleave("1000 ports", {OURS: _Many(host)}, run.pick(21, 7))
     lines = [_line(samples)]
     for name, values in many.items():
@@ -68,6 +68,7 @@ def _line(samples: Samples) -> Line:
         what="10 ports, added to start + kill",
         value=median_interval(ratios(ours, peer)),
         limit=LIMIT,
+        peer=PEER,
         ours=median_interval(ours).median,
         peers=median_interval(peer).median,
         own_control=nothing,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from netaddr import IPNetwork
 
+from pyflat.addressing import AddressBlock, Pool
 from pyflat.ipam.pools import request_pool
-from pyflat.model import AddressBlock, Pool
 from pyflat.state import State
 from pyflat.store.sqlite import SqliteStore
 

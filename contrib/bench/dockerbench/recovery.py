@@ -42,11 +42,11 @@ def run(run: Run) -> Outcome:
             PEER: boot_peer,
             PEER_AGAIN: boot_peer,
         }
-        samples = run.interleave("power cuts", variants, run.pick(7, 2))
+        samples = run.interleave("power cuts", variants, run.pick(6, 1))
     of = samples["boot"]
     what = f"power cut: until {count} containers answer"
     control = (of[PEER_AGAIN], of[PEER])
-    line = compare(15, what, of[OURS], of[PEER], limit=LIMIT, control=control)
+    line = compare(15, what, of[OURS], of[PEER], peer=PEER, limit=LIMIT, control=control)
     return Outcome([line], samples, HOW.format(count=count))
 
 

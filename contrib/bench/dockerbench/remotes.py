@@ -6,18 +6,19 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from ipaddress import IPv4Address
 from itertools import count as counter
 from pathlib import Path
 from typing import Any
 
-from dockerbench import process, sides
+from dockerbench import floor, peers, process, sides
 from dockerbench.api import Plugin
-from dockerbench.peers import OURS
+from dockerbench.peers import KERNEL, OURS
+from dockerbench.program import Program
 from dockerbench.results import Outcome, figure
-from dockerbench.rounds import Run, settle, timed
+from dockerbench.rounds import Run, Variant, settle, timed
 from dockerlab import LabError
 from dockerlab.host import Host
 from dockerlab.machine import Machine
@@ -43,34 +44,41 @@ HOW = (
     "endpoint, as `ip` and `bridge` list them, which takes some 0.05 s itself. One: from the "
     "moment it is told to etcd until `ip monitor` shows it, beside all others. As Docker's address "
     "manager has the addresses, and no router lies between, each endpoint is a route too. Memory "
-    "is that after the first time."
+    "is that after the first time. The kernel's floor is the same entries by netlink alone, in "
+    "messages that were written beforehand; nobody tells them, keeps them or lists them."
 )
 
 
 def run(run: Run) -> Outcome:
     """Measure on one host without Docker."""
-    count = run.pick(10000, 2000)
+    count = run.pick(10000, 1000)
     with run.lab(etcd=True, start=False) as lab:
         sides.start_etcd(lab)
-        tell = _Teller(lab.outside)
-        tell({f"hosts/{HOST}": {}, f"networks/{VNI}/hosts/{HOST}": {"vtep": VTEP, "blocks": []}})
-        tell(dict(map(endpoint, range(count))))
+        tell = _teller(lab.outside)
+        told = {f"hosts/{HOST}": {}, f"networks/{VNI}/hosts/{HOST}": {"vtep": VTEP, "blocks": []}}
+        tell(json.dumps(told | dict(map(endpoint, range(count)))))
         host = lab.host("h1")
         host.pyflat.start()
         plugin = Plugin(host.path("/run/docker/plugins/pyflat.sock"))
         _come(plugin, host, count)
         used = process.memory(host)
         _go(plugin)
-        come_and_go = {OURS: partial(_come_and_go, plugin, host, count)}
-        samples = run.interleave("remote endpoints", come_and_go, run.pick(11, 3))
+        with floor.start(count) as kernel:
+            variants: dict[str, Variant] = {
+                OURS: partial(_come_and_go, plugin, host, count),
+                KERNEL: lambda: {ALL: kernel("learn"), NONE: kernel("forget")},
+            }
+            samples = run.interleave("remote endpoints", variants, run.pick(11, 2))
         _come(plugin, host, count)
         change = {OURS: partial(_change, _Monitor(host), tell, counter(count))}
-        samples |= run.interleave("one remote endpoint", change, run.pick(51, 11))
+        samples |= run.interleave("one remote endpoint", change, run.pick(51, 7))
     what = f"{count} remote endpoints"
     lines = [
         figure(12, f"{what}: {name}", samples[name][OURS], "ms", limit=limit)
         for name, limit in LIMITS.items()
     ]
+    for name in (ALL, NONE):
+        lines.append(peers.line(12, f"{what}: {name}", samples, name, None, peer=KERNEL))
     lines.append(figure(12, f"{what}: memory of master + worker", [used], "MB"))
     return Outcome(lines, samples, HOW)
 
@@ -124,15 +132,15 @@ def _await(host: Host, lines: int, *words: str) -> None:
         raise LabError(f"{' '.join(words)} does not show {lines} lines with {MACS}")
 
 
-def _change(monitor: _Monitor, tell: _Teller, numbers: Iterator[int]) -> dict[str, float]:
+def _change(monitor: _Monitor, tell: Program, numbers: Iterator[int]) -> dict[str, float]:
     number = next(numbers)
     key, value = endpoint(number)
     taken = {}
     for name, told in ((ONE, value), (GONE, None)):
         settle()
-        tell.begin({key: told})
+        tell.begin(json.dumps({key: told}))
         seen = monitor.see(_address(number), gone=told is None)
-        taken[name] = (seen - tell.began()) * 1000
+        taken[name] = (seen - tell.answer()) * 1000
     return taken
 
 
@@ -160,28 +168,10 @@ class _Monitor:
         raise LabError(f"ip monitor has ended: {self._process.communicate()[1].strip()}")
 
 
-class _Teller:
-    """Tells the etcd of a machine what a host that is made up has to tell."""
+def _teller(machine: Machine) -> Program:
+    """Start what tells the etcd of a machine what a host that is made up has to tell.
 
-    def __init__(self, machine: Machine) -> None:
-        # -P: the folder of the program is not one to import from.
-        self._process = machine.popen(sys.executable, "-P", TELLING, stdin=subprocess.PIPE)
-
-    def __call__(self, changes: Mapping[str, Any]) -> None:
-        """Tell it, and wait until it is told."""
-        self.begin(changes)
-        self.began()
-
-    def begin(self, changes: Mapping[str, Any]) -> None:
-        """Begin to tell it."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{json.dumps(changes)}\n")
-        self._process.stdin.flush()
-
-    def began(self) -> float:
-        """Wait until it is told; give when that began, by the monotonic clock."""
-        assert self._process.stdout is not None
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise LabError(f"etcd is not told: {self._process.communicate()[1].strip()}")
-        return float(answer)
+    It is asked with JSON, and answers when it began, by the monotonic clock.
+    """
+    # -P: the folder of the program is not one to import from.
+    return Program(machine.popen(sys.executable, "-P", TELLING, stdin=subprocess.PIPE))

@@ -16,9 +16,9 @@ from rich.text import Text
 from dockerbench.results import Line, Outcome
 from dockerbench.sampling import Interval, Verdict
 
-COLUMNS = ("mark", "what", "pyflat", "peer", "ratio (95 %)", "limit", "peer A/A", "pyflat A/A",
-           "verdict")  # fmt: skip
-_LEFT = {"what", "verdict"}
+COLUMNS = ("mark", "what", "pyflat", "compared with", "peer", "ratio (95 %)", "limit", "peer A/A",
+           "pyflat A/A", "verdict")  # fmt: skip
+_LEFT = {"what", "compared with", "verdict"}
 _STYLES = {Verdict.HELD: "green", Verdict.TIED: "yellow", Verdict.MISSED: "red", Verdict.NONE: ""}
 
 
@@ -38,14 +38,11 @@ def show(console: Console, outcomes: Mapping[str, Outcome], facts: Mapping[str, 
     console.print(Padding(Text(_said(facts), style="dim"), (1, 2)))
 
 
-def write(
-    folder: Path, outcomes: Mapping[str, Outcome], facts: Mapping[str, str], seed: int
-) -> None:
+def write(folder: Path, outcomes: Mapping[str, Outcome], facts: Mapping[str, str]) -> None:
     """Write results.json, with every sample, and results.md."""
     folder.mkdir(parents=True, exist_ok=True)
     document = {
         "facts": facts,
-        "seed": seed,
         "results": [_result(line) for line in _lines(outcomes)],
         "how": {name: outcome.how for name, outcome in outcomes.items() if outcome.how},
         "failed": {name: outcome.failed for name, outcome in outcomes.items() if outcome.failed},
@@ -56,11 +53,28 @@ def write(
     (folder / "results.md").write_text("\n".join(_markdown(outcomes, facts)) + "\n")
 
 
-def _markdown(outcomes: Mapping[str, Outcome], facts: Mapping[str, str]) -> Iterator[str]:
+def rows(lines: list[Line]) -> Iterator[str]:
+    """Give the rows of a table in Markdown, with its head."""
     yield f"| {' | '.join(COLUMNS)} |"
     yield f"|{'|'.join('---' if name in _LEFT else '--:' for name in COLUMNS)}|"
-    for line in _lines(outcomes):
+    for line in lines:
         yield f"| {' | '.join(_cells(line))} |"
+
+
+def loss(line: Line) -> str:
+    """Say in a line by how much pyflat loses, and where its limit is."""
+    if line.ours is None:
+        return f"{line.what}: {_amount(line.value.median, line.unit)}, the mark is {_bound(line)}"
+    mark = "" if line.limit is None else f", the mark is {_bound(line)}"
+    found = f"{_interval(line.value)} of {line.peer}"
+    return (
+        f"{line.what}: {_amount(line.ours, line.unit)} against {_amount(line.peers, line.unit)}, "
+        f"{found}{mark}"
+    )
+
+
+def _markdown(outcomes: Mapping[str, Outcome], facts: Mapping[str, str]) -> Iterator[str]:
+    yield from rows(_lines(outcomes))
     for name, outcome in outcomes.items():
         if remark := outcome.failed or outcome.how:
             yield f"\n{name}: {remark}"
@@ -78,9 +92,10 @@ def _cells(line: Line) -> tuple[str, ...]:
         str(line.mark),
         line.what,
         _amount(line.value.median if alone else line.ours, line.unit),
+        line.peer,
         _amount(line.peers, line.unit),
         f"{line.value.low:.4g}–{line.value.high:.4g}" if alone else _interval(line.value),  # noqa: RUF001
-        "" if line.limit is None else f"{line.limit:.4g} {line.unit}" if alone else _bound(line),
+        "" if line.limit is None else _bound(line),
         _interval(line.control),
         _interval(line.own_control),
         line.verdict.value,
@@ -88,6 +103,8 @@ def _cells(line: Line) -> tuple[str, ...]:
 
 
 def _bound(line: Line) -> str:
+    if line.ours is None:
+        return f"{line.limit:.4g} {line.unit}"
     return f"{'≥' if line.at_least else '≤'} {line.limit:.2f}"
 
 

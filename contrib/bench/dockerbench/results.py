@@ -33,6 +33,12 @@ class Line:
     unit: str = "ms"
     ours: float | None = None
     peers: float | None = None
+    peer: str = ""
+    """What it is compared with."""
+    series: str = ""
+    """What grows, in a line about growth; its ratio is to the smallest."""
+    size: int = 0
+    """How many times as many there were as in the smallest, in a line about growth."""
     control: Interval | None = None
     """The same comparison between two equals, the peer and itself where there is a peer."""
     own_control: Interval | None = None
@@ -46,6 +52,14 @@ class Line:
     def verdict(self) -> Verdict:
         """What the line says of its mark."""
         return judge(self.value.median, self.limit, self.slack, at_least=self.at_least)
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether it is worse than its peer by more than both spreads, its own and the peer's."""
+        noise = reach(self.control, 1.0) if self.control else 0.0
+        if self.at_least:
+            return max(self.value.high, self.value.median + noise) < 1
+        return min(self.value.low, self.value.median - noise) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +80,9 @@ def compare(
     ours: Sequence[float],
     peers: Sequence[float],
     *,
+    peer: str = "",
+    series: str = "",
+    size: int = 0,
     limit: float | None = None,
     unit: str = "ms",
     at_least: bool = False,
@@ -81,6 +98,9 @@ def compare(
         limit=limit,
         unit=unit,
         at_least=at_least,
+        peer=peer,
+        series=series,
+        size=size,
         ours=median_interval(ours).median,
         peers=median_interval(peers).median,
         control=equal,

@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from dockerbench.api import Engine
 from dockerbench.results import Samples
 from dockerlab import Lab
 from dockerlab.host import Host
+
+T = TypeVar("T")
 
 #: Does everything of one repetition of one variant, and gives what each operation took.
 Variant = Callable[[], Mapping[str, float]]
@@ -41,8 +43,8 @@ class Run:
     versions: set[str] = field(default_factory=set)
     """The exact versions of the engines that were met."""
 
-    def pick(self, full: int, quick: int) -> int:
-        """Give the number that fits the length of the run."""
+    def pick(self, full: T, quick: T) -> T:
+        """Give what fits the length of the run."""
         return quick if self.quick else full
 
     @contextmanager
@@ -58,17 +60,21 @@ class Run:
         return engine
 
     def interleave(self, doing: str, variants: Mapping[str, Variant], repetitions: int) -> Samples:
-        """Run all variants that often, each time in another order, and once before that counts."""
+        """Run all variants that often, each time in another order.
+
+        Once more before that counts, unless the run is quick.
+        """
         samples: Samples = {}
         names = list(variants)
-        for repetition in range(repetitions + 1):
-            self.progress(doing, repetition, repetitions + 1)
+        warming = self.pick(1, 0)
+        for repetition in range(repetitions + warming):
+            self.progress(doing, repetition, repetitions + warming)
             self.random.shuffle(names)
             for name in names:
                 taken = variants[name]()
-                for operation, value in taken.items() if repetition else ():
+                for operation, value in taken.items() if repetition >= warming else ():
                     samples.setdefault(operation, {}).setdefault(name, []).append(value)
-        self.progress(doing, repetitions + 1, repetitions + 1)
+        self.progress(doing, repetitions + warming, repetitions + warming)
         return samples
 
 

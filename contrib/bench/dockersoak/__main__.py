@@ -8,12 +8,15 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+import marked
+from dockerbench.facts import commit
 from dockerlab import Lab, engines
 from dockersoak.soak import Result, soak
 
@@ -24,7 +27,15 @@ from dockersoak.soak import Result, soak
 @click.option("--kills-per-minute", "kills", type=float, default=6.0, show_default=True)
 @click.option("--engine", default=engines.NEWEST, show_default=True, help="Which Docker Engine.")
 @click.option("--seed", type=int, help="Repeat the choices of another run.")
-def main(minutes: float, cycles: int | None, kills: float, engine: str, seed: int | None) -> None:
+@click.option("--last-result", "page", type=Path, help="Write the table into this page, too.")
+def main(
+    minutes: float,
+    cycles: int | None,
+    kills: float,
+    engine: str,
+    seed: int | None,
+    page: Path | None,
+) -> None:
     """Make, use and remove networks and containers, kill daemons, and see that nothing is left.
 
     The status is 1 if something is left, or has failed while all daemons were there.
@@ -38,15 +49,24 @@ def main(minutes: float, cycles: int | None, kills: float, engine: str, seed: in
 
     with Lab.up(f"s{secrets.token_hex(3)}", engine=engine) as lab:
         result = soak(lab.host("h1"), seed=seed, kills=kills, goes_on=goes_on)
-    facts = {"engine": engine, "seed": str(seed), "minutes": _minutes(time.monotonic() - start)}
-    _show(Console(), facts, result)
+    facts = {
+        "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "commit": commit(),
+        "engine": engine,
+        "seed": str(seed),
+        "minutes": _minutes(time.monotonic() - start),
+    }
+    rows = [*facts.items(), *_lines(result)]
+    _show(Console(), rows, result)
+    if page:
+        marked.write(page, "soak", marked.table(("soak", ""), rows))
     sys.exit(not result.sound)
 
 
-def _show(console: Console, facts: dict[str, str], result: Result) -> None:
+def _show(console: Console, rows: list[tuple[str, str]], result: Result) -> None:
     table = Table(show_header=False)
-    for name, value in (*facts.items(), *_lines(result)):
-        table.add_row(name, value)
+    for row in rows:
+        table.add_row(*row)
     console.print(table)
     for line in (*result.leaks, *result.journal.unexplained):
         console.print(line, style="red", markup=False, soft_wrap=True)
