@@ -2,12 +2,16 @@
 # make test   everything that the tests hold, once
 PYTEST = .venv/bin/pytest
 # Hosts wait more than they compute; each file and engine stays in one process.
-PARALLEL = --numprocesses=auto --maxprocesses=4 --dist=loadgroup
+PARALLEL = --numprocesses=4 --dist=loadscope
 TARGET = /opt/pyflat
 PLUGIN = pyflat:latest
+RESULTS = docs/operations.md
+# Of tests/netns, what waits for long.
+LONG = hostile many_calls page quorum systemd watchdog
 MAKEFLAGS += --no-print-directory
 
-.PHONY: plugin plugin-push plugin-files bench soak demo test test-quick test-all sequences golden screens lab check format lock setup install clean
+.PHONY: plugin plugin-push plugin-files release bench soak demo test test-quick test-all sequences \
+    coverage golden screens lab check lint format lock setup install clean
 
 demo: setup
 	@PYTHONPATH=contrib/lab .venv/bin/python contrib/demo.py
@@ -18,21 +22,33 @@ test: check lab sequences
 test-quick: check lab
 	@$(PYTEST) $(PARALLEL) -m "quick" tests/netns tests/lab tests/docker
 
+# What came of it goes into docs/operations.md.
 test-all: check lab sequences
-	@$(PYTEST) $(PARALLEL) tests/netns tests/lab tests/docker
+	@$(PYTEST) $(PARALLEL) --last-result $(RESULTS) tests
+	@$(MAKE) soak ARGS="--minutes 5 --last-result $(RESULTS)"
 
 sequences: setup
 	@PYFLAT_TEST_SEQUENCES=5000 $(PYTEST) --quiet tests/unit/test_pools_and_addresses.py
 
-# The firewall of tests/golden and the pictures of tests/pictures; git diff shows what changed.
+# The firewall of tests/golden, the pictures of tests/pictures and the tables of docs/options.md;
+# git diff shows what changed.
 golden: setup
-	@$(PYTEST) --quiet --update-golden tests/netns/test_golden.py tests/unit/test_pictures.py
+	@$(PYTEST) --quiet --update-golden tests/netns/test_golden.py tests/unit/test_pictures.py \
+	    tests/unit/test_docs.py
 
-check: setup
+check: lint
+	@$(PYTEST) --quiet tests/unit tests/api
+
+# What pre-commit runs.
+lint: setup
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy --no-error-summary
-	@$(PYTEST) --quiet tests/unit tests/api
+
+# What of plugin/ the tests run that need no engine, pyflat serve and its worker included.
+coverage: setup
+	@$(PYTEST) --quiet --numprocesses=4 --dist=loadscope -m "not full" --cov \
+	    tests/unit tests/api tests/netns $(LONG:%=--ignore=tests/netns/test_%.py)
 
 format: setup
 	@.venv/bin/ruff check --fix --quiet .
@@ -53,9 +69,9 @@ soak: lab
 	@PYTHONPATH=contrib/lab:contrib/bench .venv/bin/python -m dockersoak $(ARGS)
 
 lock: setup
-	@.venv/bin/pip install --quiet --upgrade --upgrade-strategy eager --editable .[test,check]
+	@.venv/bin/pip install --quiet --upgrade --upgrade-strategy eager --editable .[test,check,bench,release]
 	@{ echo "# Exact versions for development and CI; make lock writes it anew."; \
-	   .venv/bin/pip freeze --exclude-editable; } > requirements.lock
+	   .venv/bin/pip freeze --all --exclude pip --exclude-editable; } > requirements.lock
 
 # Not in .venv: what systemd runs as root must be where nobody else can write.
 install: setup
@@ -79,8 +95,12 @@ plugin-push: plugin-files
 plugin-files: setup
 	@PYTHONPATH=contrib/lab .venv/bin/python contrib/plugin/build.py build/plugin
 
+# Of the commit that is checked out, into dist.
+release: lab
+	@.venv/bin/python contrib/release.py dist
+
 setup:
 	@contrib/setup
 
 clean:
-	@rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

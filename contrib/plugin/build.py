@@ -39,6 +39,8 @@ def _gather_packages(site: Path) -> None:
     pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install")
     _run(
         *(*pip, "--target", str(site), "--no-compile", "--only-binary=:all:", *platforms),
+        # What makes the wheel of pyflat itself is locked as well.
+        "--no-build-isolation",
         *("--implementation=cp", f"--python-version={_VERSION}"),
         *("--constraint", str(REPOSITORY / "requirements.lock"), str(REPOSITORY)),
     )

@@ -6,11 +6,13 @@ Runs in the image that has it all, with nothing but Python. SITE is a folder of 
 import compileall
 import os
 import py_compile
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 _PYTHON = Path(os.path.realpath(sys.executable))
@@ -24,6 +26,8 @@ _PROGRAMS = (
     Path("/usr/sbin/xtables-nft-multi"),
     Path("/usr/sbin/xtables-legacy-multi"),
 )
+#: What dpkg(1) knows, and where the root file system says it of the packages that it is made of.
+_DPKG, _ORIGINS = Path("/var/lib/dpkg"), Path("usr/share/pyflat/packages")
 #: Libraries that no file names; the second is for threads that end.
 _LOADED_LATER = ("libnftables.so.1", "libgcc_s.so.1")
 #: Of the standard library, what no plugin needs; most of it needs further libraries.
@@ -65,7 +69,8 @@ _FILES = {
 }
 #: Of the packages, what only those are for who install packages.
 _FOR_INSTALLING = shutil.ignore_patterns(
-    *("bin", "setuptools*", "_distutils_hack", "distutils-precedence.pth", Path(__file__).name)
+    *("bin", "setuptools*", "_distutils_hack", "distutils-precedence.pth", Path(__file__).name),
+    *("direct_url.json", "INSTALLER", "RECORD", "REQUESTED"),
 )
 
 
@@ -86,6 +91,8 @@ def main(site: Path, root: Path) -> None:
     for path in set(_needed(root)):
         _copy(path, root)
     _compile(root)
+    (root / _ORIGINS).parent.mkdir(parents=True)
+    (root / _ORIGINS).write_text("".join(_origins(root)))
 
 
 def _needed(root: Path) -> Iterator[Path]:
@@ -100,6 +107,26 @@ def _needed(root: Path) -> Iterator[Path]:
             for line in listed.splitlines():
                 if "=> /" in line:
                     yield Path(line.split("=> ")[1].split(" (")[0])
+
+
+def _origins(root: Path) -> Iterator[str]:
+    """Give name, version and architecture of each package of Debian that a file is of."""
+    present = {path.relative_to(root) for path in root.rglob("*") if not path.is_dir()}
+    for stanza in sorted((_DPKG / "status").read_text().strip().split("\n\n")):
+        fields = dict(re.findall(r"^(Package|Version|Architecture): (.*)$", stanza, re.MULTILINE))
+        name, version, architecture = (fields[k] for k in ("Package", "Version", "Architecture"))
+        listed = (_DPKG / f"info/{each}.list" for each in (name, f"{name}:{architecture}"))
+        lines = chain(*(each.read_text().splitlines() for each in listed if each.exists()))
+        if any(_merged(Path(line)) in present for line in lines):
+            yield f"{name} {version} {architecture}\n"
+
+
+def _merged(path: Path) -> Path:
+    """Give a path of a package below the root, where /bin, /lib and /sbin are in /usr."""
+    inner = path.relative_to("/")
+    return (
+        "usr" / inner if inner.parts[:1] in {("bin",), ("lib",), ("lib64",), ("sbin",)} else inner
+    )
 
 
 def _copy(path: Path, root: Path) -> None:

@@ -39,6 +39,8 @@ SETTINGS = {"PYFLAT_WEB": "127.0.0.1:9470"}
 
 _IDLE = ("busybox", "sleep", "1d")
 _SERVE = ("busybox", "sh", "-c", "dd if=/dev/urandom of=/tmp/x bs=64k count=1; httpd -f -h /tmp")
+_APPLICATION = FOLDER.parents[1] / "contrib/compose/flask-redis"
+_COMPOSE = ("compose", "--project-directory", str(_APPLICATION))
 _OWN = ("-d", "pyflat", "--ipam-driver", "pyflat")
 
 
@@ -152,8 +154,24 @@ def pictures(lab: Lab) -> None:
     drawing(host, "crowd.svg", "crowd")
 
 
+def tutorial(lab: Lab) -> None:
+    """Draw what two chapters of the tutorial build: a bridge, and an application."""
+    host = lab.host("h2")
+    names = ("one", "two", "three")
+    docker(host, "network", "create", *_OWN, "--subnet", "10.78.0.0/24", "lan")
+    for name in names:
+        run(host, name, "lan")
+    drawing(host, "tutorial-bridge.svg", "lan")
+    docker(host, "rm", "-f", *names)
+    docker(host, "network", "rm", "lan")
+    host.load_image("flask-redis")
+    docker(host, *_COMPOSE, "up", "--detach")
+    drawing(host, "tutorial-application.svg", "flask-redis_default")
+    docker(host, *_COMPOSE, "down")
+
+
 #: What is drawn, in this order: each finds the hosts as they were made, and what came before.
-SCREENS: tuple[Callable[[Lab], None], ...] = (commands, reasons, page, pictures)
+SCREENS: tuple[Callable[[Lab], None], ...] = (commands, reasons, page, tutorial, pictures)
 
 
 def main() -> None:

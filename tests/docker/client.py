@@ -4,9 +4,11 @@ import json
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from dockerlab.host import Host
+from dockerlab.processes import wait_until
+from dockerlab.traces import Inside, Place
 
 WWW = Path(__file__).with_name("www")
 IDLE = ("sleep", "1d")
@@ -48,6 +50,12 @@ class Container:
     def popen(self, *words: str) -> subprocess.Popen[str]:
         return self.docker.host.popen(*self._enter(), *words)
 
+    def listening(self) -> "Container":
+        """The container, whose web server takes connections by now: Docker does not wait for it."""
+        query = ("ss", "-Hltn", "sport = :80")
+        assert wait_until(lambda: bool(self.run(*query).stdout), 10), f"{self.name} does not listen"
+        return self
+
     def exec(self, *words: str) -> subprocess.CompletedProcess[str]:
         """A program of the container: it has the container's names."""
         return self.docker.host.run("docker", "exec", self.name, *words)
@@ -66,7 +74,12 @@ class Container:
 
 
 class Docker:
-    """The docker command of one host; a call gives what it wrote, a failure raises."""
+    """The docker command of one host; a call gives what it wrote, a failure raises.
+
+    With ``apart``, bridges of pyflat's networks are to lie in its own namespace.
+    """
+
+    apart: ClassVar[bool] = False
 
     def __init__(self, host: Host) -> None:
         self.host = host
@@ -75,6 +88,11 @@ class Docker:
         done = self.host.run("docker", *words, check=True, timeout=timeout)
         return done.stdout.strip()
 
+    @property
+    def switches(self) -> Place:
+        """Where the bridges of its networks are."""
+        return Inside(self.host) if self.apart else self.host
+
     def refused(self, *words: str) -> str:
         """Run what must fail; give what it says."""
         done = self.host.run("docker", *words)
@@ -82,7 +100,9 @@ class Docker:
         return done.stderr.strip()
 
     def network(self, name: str, *options: str, driver: str | None = None) -> str:
-        self("network", "create", "-d", driver or self.host.driver, *options, name)
+        driver = driver or self.host.driver
+        placed = ("-o", "namespace=own") if self.apart and driver == self.host.driver else ()
+        self("network", "create", "-d", driver, *placed, *options, name)
         return name
 
     def run(self, name: str, *options: str, command: Sequence[str] = IDLE) -> Container:
@@ -91,7 +111,7 @@ class Docker:
 
     def web(self, name: str, *options: str) -> Container:
         """A container whose web server on port 80 says its name and who asks."""
-        return self.run(name, *self.web_options(name), *options, command=WEB)
+        return self.run(name, *self.web_options(name), *options, command=WEB).listening()
 
     def words(self, name: str, *options: str, command: Sequence[str] = IDLE) -> Sequence[str]:
         return ("run", "-d", "--name", name, *options, "busybox", *command)

@@ -9,6 +9,7 @@ from tests.docker.outage import Outage, table
 from tests.docker.overlays import lab_of_three
 from tests.docker.starting import bare_lab, start
 from tests.docker.traces import assert_same, traces
+from tests.support.guest import IMAGE, Guest, guest
 
 from dockerlab import Lab, parallel
 from dockerlab.host import Host
@@ -23,14 +24,23 @@ def lab(engine: str) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def bare(engine: str) -> Iterator[Lab]:
+def bare(engine: str, placement: str) -> Iterator[Lab]:
     """One host of the test's own, on which nothing runs yet."""
     with bare_lab(engine) as lab:
         yield lab
 
 
 @pytest.fixture(scope="module")
-def host(lab: Lab) -> Host:
+def placement(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where the bridges of networks lie; `docker network create` is told if not with the host."""
+    placement = getattr(request, "param", "host")
+    Docker.apart = placement == "own"
+    yield placement
+    Docker.apart = False
+
+
+@pytest.fixture(scope="module")
+def host(lab: Lab, placement: str) -> Host:
     return lab.host("h1")
 
 
@@ -71,6 +81,18 @@ def dockers(trio: Lab) -> Iterator[list[Docker]]:
     parallel.each(Docker.remove_all, dockers)
     for host, seen in zip(trio.hosts, before, strict=True):
         assert_same(host, seen)
+
+
+@pytest.fixture(scope="module")
+def booted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
+    """A machine that systemd has booted, with Docker and a clone of this checkout."""
+    with guest(tmp_path_factory.mktemp("guest")) as machine:
+        try:
+            machine.boot()
+        except RuntimeError as error:
+            pytest.skip(str(error))
+        machine.run("docker", "load", "--input", IMAGE)
+        yield machine
 
 
 @pytest.fixture(scope="session")

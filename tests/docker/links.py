@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.docker.reach import Place
 
+from dockerlab import traces
 from dockerlab.traces import ip as ip
 
 
@@ -31,8 +32,8 @@ def device_with(place: Place, address: str) -> str:
     return str(found)
 
 
-def peer(container: Place, name: str, host: Place) -> dict[str, Any]:
-    """The other end, in the host, of an interface of a container."""
+def peer(container: Place, name: str, switches: traces.Place) -> dict[str, Any]:
+    """The other end, where the bridges are, of an interface of a container."""
     index = link(container, name)["link_index"]
-    (found,) = (entry for entry in ip(host, "-d", "link") if entry["ifindex"] == index)
+    (found,) = (entry for entry in ip(switches, "-d", "link") if entry["ifindex"] == index)
     return found

@@ -62,6 +62,6 @@ def activate(host: Host, timeout: float = 5) -> Any:
         return None
 
 
-def answers(host: Host, timeout: float = 5) -> bool:
+def answers(host: Host, timeout: float = 15) -> bool:
     """Whether pyflat answers in time: only then has it made everything that its State says."""
     return wait_until(lambda: activate(host, timeout) is not None, timeout)

@@ -11,6 +11,7 @@ from tests.docker.reach import INTERNET, Answer, Place, answering
 from tests.docker.ways import Way, astray, walk
 
 from dockerlab import Lab
+from dockerlab.processes import wait_until
 from dockerlab.underlay import OUTSIDE
 
 BLUE, BLUE6 = "10.90.0.0/24", "fd90::/64"
@@ -36,6 +37,8 @@ class Site:
         self.host = lab.host("h1")
         docker = Docker(self.host)
         self.stranger = docker.web("stranger", *_KEPT, "-p", f"{DOCKERS_PORT}:80")
+        # Its server may be late; where dockerd makes no rules, not all has an answer.
+        wait_until(lambda: None not in self._dockers().values(), 3)
         self._dockers_before = self._dockers()
         self.host.pyflat.start()
         assert answers(self.host)

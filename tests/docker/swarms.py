@@ -47,14 +47,21 @@ def _start(host: Host) -> None:
     host.load_image("busybox")
 
 
+def set_scope(lab: Lab, scope: str) -> None:
+    """Say on all nodes whose networks are made: the swarm's (global), or each node's (local)."""
+    for host in lab.hosts:
+        plugin = Managed(host)
+        plugin("disable", "--force")
+        plugin("set", f"PYFLAT_SCOPE={scope}")
+        plugin("enable")
+
+
 def leader(lab: Lab) -> Host | None:
-    """The leader of a swarm, as a node knows it whose Docker runs."""
-    docker = Docker(next(host for host in lab.hosts if host.dockerd.running))
-    words = ("node", "ls", "--format", "{{.Hostname}} {{.ManagerStatus}}")
-    done = docker.host.run("docker", *words)
-    found = [line.split()[0] for line in done.stdout.splitlines() if line.endswith(" Leader")]
-    running = [host for host in lab.hosts if host.name in found and host.dockerd.running]
-    return running[0] if running else None
+    """The leader of a swarm, as the managers know it whose Docker runs."""
+    running = [host for host in lab.hosts if host.dockerd.running]
+    words = ("docker", "node", "ls", "--format", "{{.Hostname}} {{.ManagerStatus}}")
+    lines = [line for host in running for line in host.run(*words).stdout.splitlines()]
+    return next((host for host in running if f"{host.name} Leader" in lines), None)
 
 
 def new_leader(lab: Lab) -> Docker:
@@ -63,6 +70,12 @@ def new_leader(lab: Lab) -> Docker:
     host = leader(lab)
     assert host is not None
     return Docker(host)
+
+
+def is_worker(host: Host) -> bool:
+    """Whether a node has heard that it is no manager."""
+    told = ("docker", "info", "--format", "{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}")
+    return host.run(*told).stdout.strip() == "active false"
 
 
 class Spread:

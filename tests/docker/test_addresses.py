@@ -10,6 +10,8 @@ from tests.docker.traces import records
 
 from dockerlab import Lab
 
+pytestmark = pytest.mark.placements
+
 SUBNET, SUBNET6 = "10.90.0.0/24", "fd90::/64"
 DUAL = ("--ipv6", "--subnet", SUBNET, "--subnet", SUBNET6)
 
@@ -87,6 +89,7 @@ def test_a_restarted_container_keeps_address_mac_and_ports(docker: Docker, lab: 
     before = _identity(web, blue)
     assert ask(near, web.address(blue), 80) is not None
     docker("restart", "web")
+    web.listening()
     assert _identity(web, blue) == before
     assert server_of(near, web.address(blue), 80) == "web"
     assert server_of(lab.outside, docker.host.address4, 81) == "web"

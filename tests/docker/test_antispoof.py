@@ -10,7 +10,7 @@ from tests.docker.reach import INTERNET, pings, server_of
 
 from dockerlab import Lab
 
-pytestmark = pytest.mark.engine("28.5")
+pytestmark = [pytest.mark.engine("28.5"), pytest.mark.placements("28.5")]
 
 GUARDED = ("-o", "antispoof=true")
 FAMILIES = (4, 6)

@@ -12,6 +12,8 @@ from dockerlab import Lab
 from dockerlab.host import Host
 from dockerlab.processes import wait_until
 
+pytestmark = pytest.mark.placements
+
 PROJECT = Path(__file__).parents[2] / "contrib/compose/flask-redis"
 IMAGE, PORT = "flask-redis", 5000
 REDIS = (IMAGE, "redis-server", "--save", "", "--protected-mode", "no")
@@ -19,7 +21,7 @@ WEB = ("-p", f"{PORT}:{PORT}", "-v", f"{PROJECT}/app.py:/app/app.py:ro", IMAGE, 
 
 
 @pytest.fixture(scope="module")
-def host(lab: Lab) -> Host:
+def host(lab: Lab, placement: str) -> Host:
     host = lab.host("h1")
     host.load_image(IMAGE)
     return host
@@ -52,6 +54,12 @@ def docker_compose_command(docker: Docker) -> str:
 @pytest.fixture
 def docker_compose_file() -> str:
     return str(PROJECT / "compose.yaml")
+
+
+@pytest.fixture
+def docker_setup() -> list[str]:
+    """The image is there: a host that reaches no registry could not build it."""
+    return ["up --no-build --detach --wait"]
 
 
 @pytest.fixture

@@ -1,48 +1,29 @@
 """A machine that systemd boots: pyflat is there before Docker, and confined to what it needs."""
 
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.guest import IMAGE, PYFLAT, Guest, guest
+from tests.docker.pages import REPOSITORY, chapters, follow
+from tests.support.guest import SERVER, Guest, add_underlay, answers
 from tests.support.witness import eventually
-
-from pyflat.folder import CHECK
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
 
-UNITS = ("pyflat.socket", "pyflat.service")
-SERVER = "echo well > /tmp/index.html; exec httpd -f -h /tmp"
+PAGES = (("docs/operations.md", "Install as a service"),)
+PORTS = ("127.0.0.1:81", "[::1]:82")
 DROP_IN = "/run/systemd/system/pyflat.service.d/impatient.conf"
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
+def host(booted: Guest) -> Guest:
     """A machine with pyflat as a service, and a container that is to be there always."""
-    with guest(tmp_path_factory.mktemp("guest")) as host:
-        try:
-            host.boot()
-        except RuntimeError as error:
-            pytest.skip(str(error))
-        assert host.run(PYFLAT, "install-service").splitlines() == [
-            *(f"wrote /etc/systemd/system/{unit}" for unit in UNITS),
-            "systemctl daemon-reload",
-            "systemctl enable pyflat.socket pyflat.service",
-            "systemctl start pyflat.socket pyflat.service",
-        ]
-        host.run("docker", "load", "--input", IMAGE)
-        host.run("docker", "network", "create", "-d", "pyflat", "--ipv6", "--subnet=fd00::/64",
-                 "--subnet=10.7.0.0/24", "--ipam-driver=pyflat", "lan")  # fmt: skip
-        host.run("docker", "run", "-d", "--name=web", "--network=lan", "--restart=always",
-                 "-p81:80", "-p[::1]:82:80", "busybox", "sh", "-c", SERVER)  # fmt: skip
-        yield host
-
-
-def answers(host: Guest, *ports: str) -> bool:
-    urls = (f"http://{port}/" for port in ports or ("127.0.0.1:81", "[::1]:82"))
-    ask = ("curl", "--silent", "--max-time", "5")
-    return all(host.run(*ask, url, check=False) == "well\n" for url in urls)
+    for page, chapter in PAGES:
+        assert follow(chapters(REPOSITORY / page)[chapter], {"": booted.popen}) == []
+    booted.run("docker", "network", "create", "-d", "pyflat", "--ipv6", "--subnet=fd00::/64",
+               "--subnet=10.7.0.0/24", "--ipam-driver=pyflat", "lan")  # fmt: skip
+    booted.run("docker", "run", "-d", "--name=web", "--network=lan", "--restart=always",
+               "-p81:80", "-p[::1]:82:80", "busybox", "sh", "-c", SERVER)  # fmt: skip
+    return booted
 
 
 def moment(host: Guest, what: str, unit: str) -> int:
@@ -66,7 +47,7 @@ def test_after_a_boot_the_container_is_back_and_its_ports_answer(host: Guest, en
     assert callable(end)
     end(host)
     host.boot()
-    assert eventually(lambda: answers(host), 60)
+    assert eventually(lambda: answers(host, *PORTS), 60)
     socket = moment(host, "ActiveEnterTimestamp", "pyflat.socket")
     service = moment(host, "ActiveEnterTimestamp", "pyflat.service")
     docker = moment(host, "ExecMainStartTimestamp", "docker.service")
@@ -82,19 +63,19 @@ def test_a_pyflat_that_fails_at_boot_does_not_keep_docker_from_starting_later(ho
     state.write_bytes(b"not a database" * 100)
     host.boot()
     assert eventually(lambda: moment(host, "ExecMainStartTimestamp", "docker.service") > 0, 30)
-    assert not answers(host)
+    assert not answers(host, *PORTS)
     state.write_bytes(good)
-    assert eventually(lambda: answers(host), 60)
+    assert eventually(lambda: answers(host, *PORTS), 60)
 
 
 def test_the_confined_service_does_all_that_it_is_for(host: Guest) -> None:
-    assert eventually(lambda: answers(host), 30)
+    assert eventually(lambda: answers(host, *PORTS), 30)
     assert set(relays(host)) == {"nobody"}
     host.run("iptables", "-F", "DOCKER-USER")
     host.run("ip", "link", "delete", host.run("sh", "-c", "ls /sys/class/net | grep pf-").strip())
     assert eventually(lambda: "0x20000000" in host.run("iptables", "-S", "DOCKER-USER"))
-    assert eventually(lambda: answers(host))
-    host.run(PYFLAT, "plan")
+    assert eventually(lambda: answers(host, *PORTS))
+    host.run("pyflat", "plan")
     host.run("docker", "run", "-d", "--name=other", "--network=lan", "-p[::1]:83:80", "busybox",
              "sh", "-c", SERVER)  # fmt: skip
     assert eventually(lambda: answers(host, "[::1]:83"))
@@ -104,11 +85,7 @@ def test_the_confined_service_does_all_that_it_is_for(host: Guest) -> None:
 
 
 def test_the_confined_service_answers_for_the_names_of_an_overlay(host: Guest) -> None:
-    for words in (
-        *("link add eth0 type veth peer eth1", "link set eth0 up", "link set eth1 up"),
-        "address add 192.0.2.1/24 dev eth0",
-    ):
-        host.run("ip", *words.split())
+    add_underlay(host)
     host.run("docker", "network", "create", "-d", "pyflat", "-o", "vni=42", "-o", "peers=192.0.2.2",
              "--subnet=10.42.0.0/16", "blue")  # fmt: skip
     host.run("docker", "run", "-d", "--name=far", "--network=blue", "busybox", "sleep", "1d")
@@ -122,11 +99,11 @@ def test_the_confined_service_answers_for_the_names_of_an_overlay(host: Guest) -
 
 @pytest.mark.parametrize("command", ["reload", "restart"])
 def test_relays_end_with_their_worker_and_ports_are_held_again(host: Guest, command: str) -> None:
-    assert eventually(lambda: answers(host), 30)
+    assert eventually(lambda: answers(host, *PORTS), 30)
     host.run("systemctl", command, "pyflat.service")
     assert eventually(lambda: relays(host) == [], 10)
-    assert eventually(lambda: answers(host), 10)
-    host.run(PYFLAT, "plan")
+    assert eventually(lambda: answers(host, *PORTS), 10)
+    host.run("pyflat", "plan")
 
 
 def test_a_stuck_service_is_started_again(host: Guest) -> None:
@@ -139,38 +116,5 @@ def test_a_stuck_service_is_started_again(host: Guest) -> None:
     assert eventually(
         lambda: moment(host, "ExecMainStartTimestamp", "pyflat.service") > started, 30
     )
-    assert eventually(lambda: answers(host), 10)
+    assert eventually(lambda: answers(host, *PORTS), 10)
     assert "Watchdog timeout" in host.run("journalctl", "--boot", "--unit=pyflat.service")
-
-
-def test_a_docker_that_was_started_without_pyflat_is_told_of(host: Guest) -> None:
-    host.run("systemctl", "stop", "pyflat.socket")
-    told = times_told(host)
-    # Later than the next sign of life would have been.
-    time.sleep(CHECK + 1)
-    host.run("systemctl", "restart", "--no-block", "docker.service")
-    assert eventually(lambda: state_of(host, "docker.service") != "active", 60)
-    assert eventually(lambda: state_of(host, "docker.service") == "active", 180)
-    host.run("systemctl", "start", "pyflat.service")
-    assert times_told(host) == told + 1
-
-
-def times_told(host: Guest) -> int:
-    journal = host.run("journalctl", "--boot", "--unit=pyflat.service")
-    return journal.count("Docker was started before pyflat")
-
-
-def state_of(host: Guest, unit: str) -> str:
-    return host.run("systemctl", "is-active", unit, check=False).strip()
-
-
-def test_uninstalling_leaves_the_state_and_nothing_else(host: Guest) -> None:
-    assert host.run(PYFLAT, "uninstall-service").splitlines() == [
-        "systemctl disable --now pyflat.socket pyflat.service",
-        *(f"removed /etc/systemd/system/{unit}" for unit in UNITS),
-        "systemctl daemon-reload",
-        "the state stays in /var/lib/pyflat",
-    ]
-    assert host.run("sh", "-c", "ls /etc/systemd/system/*/pyflat.* || true") == ""
-    assert host.run("ls", "/run/docker/plugins") == ""
-    assert host.run("ps", "-eo", "args=").count("pyflat serve") == 0

@@ -11,6 +11,8 @@ from tests.docker.traces import records
 from dockerlab import Lab
 from dockerlab.underlay import OUTSIDE
 
+pytestmark = pytest.mark.placements
+
 
 @pytest.fixture
 def web(docker: Docker) -> Container:

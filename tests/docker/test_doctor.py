@@ -9,12 +9,15 @@ from typing import TypeAlias
 import pytest
 from tests.docker.client import Container, Docker
 from tests.docker.crash import start_pyflat
+from tests.docker.faults import closed, commands
 from tests.docker.traces import difference, traces
 
 from dockerlab import Lab
 from dockerlab.host import Host
 from dockerlab.processes import wait_until
 from dockerlab.underlay import OUTSIDE
+
+pytestmark = pytest.mark.placements
 
 SUBNET, FOLDER, SOCKET = "10.90.0.0/24", "/var/lib/pyflat", "/run/docker/plugins/gone.sock"
 FORWARD = "add table inet other; add chain inet other f { type filter hook forward priority 10; "
@@ -55,15 +58,16 @@ def test_a_host_that_is_well_has_no_finding(docker: Docker) -> None:
 
 
 @pytest.fixture(scope="module")
-def world(lab: Lab) -> Docker:
-    """A network with a published port, and an overlay; the lab's end is theirs."""
-    docker = Docker(lab.host("h1"))
+def world(host: Host) -> Iterator[Docker]:
+    """A network with a published port, and an overlay."""
+    docker = Docker(host)
     docker.network("blue", "--subnet", SUBNET)
     docker.web("web", "--network", "blue", "-p", "81:80", "--ip", "10.90.0.2")
     docker.run("near", "--network", "blue")
     overlay(docker)
     time.sleep(2)  # what pyflat still looks at would mend what is planted
-    return docker
+    yield docker
+    docker.remove_all()
 
 
 @pytest.mark.engine("28.5")
@@ -75,17 +79,12 @@ def test_it_changes_nothing_and_people_can_read_it(world: Docker) -> None:
     assert "\x1b" not in done.stdout
 
 
-@contextmanager
-def commands(host: Host, plant: str, undo: str) -> Iterator[None]:
-    host.run("sh", "-c", plant, check=True)
-    try:
-        yield
-    finally:
-        host.run("sh", "-c", undo, check=True)
-
-
 def shell(plant: str, undo: str) -> Callable[[Docker, Lab], AbstractContextManager[None]]:
     return lambda docker, lab: commands(docker.host, plant, undo)
+
+
+def closed_uplink(docker: Docker, lab: Lab) -> AbstractContextManager[None]:
+    return closed(docker.host, "eth0")
 
 
 @contextmanager
@@ -137,12 +136,9 @@ def killed_plugin(docker: Docker, lab: Lab) -> Iterator[None]:
 
 
 PLANTS = {
-    "an uplink does not forward": (
+    "an uplink does not forward and cannot be made to": (
         {"forwarding": "net.ipv4.conf.eth0.forwarding is 0", "plan": "missing: forwarding eth0 4"},
-        shell(
-            "sysctl -qw net.ipv4.conf.eth0.forwarding=0",
-            "sysctl -qw net.ipv4.conf.eth0.forwarding=1",
-        ),
+        closed_uplink,
     ),
     "another firewall drops what is forwarded": (
         {"policies": "table inet other, chain f drops what leaves by pf-"},

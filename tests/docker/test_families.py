@@ -14,7 +14,7 @@ from tests.docker.traces import records
 from dockerlab import Lab
 from dockerlab.underlay import OUTSIDE
 
-pytestmark = pytest.mark.engine("28.5")
+pytestmark = [pytest.mark.engine("28.5"), pytest.mark.placements]
 
 SUBNET6, GATEWAY6 = "fd90::/64", "fd90::1"
 ALONE = ("--ipv4=false", "--ipv6")
@@ -107,7 +107,7 @@ def test_defaults_of_the_daemon_are_the_networks(docker: Docker, engine: str) ->
         name: link(docker.run(f"in-{name}", "--network", name), "eth0")["mtu"] for name in networks
     }
     assert found == networks
-    assert docker.inspect("network", blue)["Options"] == {MTU: "1400"}
+    assert docker.inspect("network", blue)["Options"][MTU] == "1400"
 
 
 def test_an_attachable_network_is_a_network(docker: Docker) -> None:

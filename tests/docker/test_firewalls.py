@@ -6,6 +6,8 @@ from tests.docker.site import GRACE, assert_works, at_work
 from dockerlab import Lab
 from dockerlab.firewalls import legacy_iptables
 
+pytestmark = pytest.mark.placements
+
 
 def test_all_works_beside_iptables_nft(bare: Lab) -> None:
     host = bare.host("h1")
@@ -23,7 +25,7 @@ def test_all_works_beside_iptables_legacy(bare: Lab) -> None:
     with at_work(bare) as site:
         assert "-j DOCKER-USER" in host.run("iptables-legacy", "-S", "FORWARD", check=True).stdout
         tables = host.run("nft", "list", "tables", check=True).stdout
-        assert set(tables.splitlines()) == {"table inet pyflat", "table bridge pyflat"}
+        assert set(tables.splitlines()) == {"table inet pyflat", "table bridge pyflat_hairpin"}
         assert_works(site)
         host.run("iptables-legacy", "-F", "DOCKER-USER", check=True)
         assert_works(site, after=GRACE)

@@ -20,6 +20,8 @@ from tests.docker.reach import INTERNET, Answer, answering, ask, closed, pings, 
 from dockerlab import Lab
 from dockerlab.underlay import OUTSIDE
 
+pytestmark = pytest.mark.placements
+
 FAMILIES = (4, 6)
 FOREIGN = "10.92.0.0/24"
 

@@ -228,6 +228,7 @@ def test_a_restarted_container_has_all_its_networks_with_their_macs(
         docker("network", "connect", network, web.name)
     before = {network: _identity(web, network) for network in networks}
     docker("restart", web.name)
+    web.listening()
     assert {network: _identity(web, network) for network in networks} == before
     _assert_published_by(web, _way_out(web), lab)
 

@@ -10,6 +10,8 @@ from tests.docker.reach import INTERNET, pings, server_of
 
 from dockerlab import Lab
 
+pytestmark = pytest.mark.placements
+
 SWITCHES = [f"net.bridge.bridge-nf-call-{program}" for program in ("iptables", "ip6tables")]
 
 

@@ -12,6 +12,8 @@ from tests.docker.reach import Place, ask, pings, server_of
 
 from dockerlab import Lab
 
+pytestmark = pytest.mark.placements
+
 BLUE, BLUE6 = "10.90.0.0/24", "fd90::/64"
 GREEN, GREEN6 = "10.91.0.0/24", "fd91::/64"
 FOREIGN, DOCKER0 = "10.92.0.0/24", "172.17.0.0/16"

@@ -23,7 +23,7 @@ from dockerlab import Lab
 from dockerlab.host import Host
 from dockerlab.underlay import OUTSIDE
 
-pytestmark = pytest.mark.engine("28.5")
+pytestmark = [pytest.mark.engine("28.5"), pytest.mark.placements]
 
 FAMILIES = (4, 6)
 

@@ -17,7 +17,7 @@ from tests.docker.reach import Place, Question, answering, ask_all, serving
 from dockerlab import Lab
 from dockerlab.underlay import OUTSIDE
 
-pytestmark = pytest.mark.engine("28.5")
+pytestmark = [pytest.mark.engine("28.5"), pytest.mark.placements]
 
 FRAMES = Path(__file__).with_name("frames.py")
 PORTS = ("81:80", "127.0.0.1:82:80", "[::1]:83:80", "81:53/udp", "127.0.0.1:82:53/udp")

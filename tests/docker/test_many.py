@@ -7,6 +7,8 @@ from tests.conftest import OLDEST
 from tests.docker.client import Container, Docker
 from tests.docker.reach import pings
 
+pytestmark = pytest.mark.placements
+
 COUNT = 50
 
 

@@ -12,7 +12,7 @@ from tests.docker.traces import assert_same, traces
 from dockerlab import Lab
 from dockerlab.underlay import OUTSIDE
 
-pytestmark = pytest.mark.engine("28.5")
+pytestmark = [pytest.mark.engine("28.5"), pytest.mark.placements]
 
 RANGE = {port: port for port in range(20000, 21000)}
 SCATTERED = {port: port + 7 for port in range(20000, 23000, 3)}

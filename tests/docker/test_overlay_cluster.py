@@ -8,7 +8,8 @@ import pytest
 from tests.docker.capture import captured, sent
 from tests.docker.client import Container, Docker
 from tests.docker.overlays import ASKING, CLUSTER, Overlay, amiss, lab_of_three, own_address
-from tests.docker.reach import Answer, answering, ask
+from tests.docker.pages import REPOSITORY, Step, chapters, failed
+from tests.docker.reach import Answer, answering, ask, pings
 from tests.docker.stream import SIZE, exchanged
 from tests.docker.ways import astray
 
@@ -17,6 +18,7 @@ from dockerlab.processes import wait_until
 
 pytestmark = pytest.mark.engine("28.5")
 
+PAGES = (("docs/overlay.md", ""),)
 DIRECT = ("-o", "direct=true")
 MOVER = {4: "10.42.9.9", 6: "fd42::9:9"}
 
@@ -46,6 +48,24 @@ def test_every_pair_of_containers_talks(blue: Overlay, trio: Lab) -> None:
     assert blue.wrong() == {}
     assert blue.nameless() == []
     assert amiss(trio) == {}
+
+
+def test_the_command_that_the_page_begins_with_makes_one_network_of_many_hosts(
+    dockers: list[Docker],
+) -> None:
+    for docker, (page, chapter) in product(dockers, PAGES):
+        steps = chapters(REPOSITORY / page)[chapter]
+        # The cluster may still know the VNI by another network, which is gone since a moment.
+        assert wait_until(partial(_all_end_well, steps, docker), 10, 0.5)
+    first, *others = (
+        docker.run("web", "--network", "blue", "--ip", f"10.42.0.1{number}")
+        for number, docker in enumerate(dockers, 1)
+    )
+    assert all(pings(first, other.address("blue")) for other in others)
+
+
+def _all_end_well(steps: list[Step], docker: Docker) -> bool:
+    return failed(steps, docker.host.popen) == {}
 
 
 def test_a_host_reaches_the_containers_of_another_in_its_segment(

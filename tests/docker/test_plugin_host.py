@@ -98,10 +98,12 @@ def test_it_has_as_many_descriptors_as_it_may(pair: Lab) -> None:
 
 
 @pytest.mark.full
-def test_its_bridges_of_overlays_outlive_it(pair: Lab) -> None:
+@pytest.mark.parametrize("options", [("vni=43", "peers=192.0.2.99"), ("namespace=own",)])
+def test_its_bridges_outlive_it_in_their_namespace(pair: Lab, options: tuple[str, ...]) -> None:
     host = pair.hosts[0]
     docker = Docker(host)
-    docker.network("green", "-o", "vni=43", "-o", "peers=192.0.2.99", "--subnet", "10.43.0.0/16")
+    words = (word for option in options for word in ("-o", option))
+    docker.network("green", *words, "--subnet", "10.43.0.0/16")
     one, two = (docker.run(name, "--network", "green") for name in ("one", "two"))
     assert host.managed
     host.managed("disable", "--force")

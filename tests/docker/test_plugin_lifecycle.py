@@ -10,47 +10,51 @@ from pathlib import Path
 from time import sleep
 
 import pytest
-from tests.docker.client import Docker
+from tests.docker.managed import PAGE, SECOND, do_chapter, publish
 from tests.docker.outage import Loss
 from tests.docker.plugin import answers
 from tests.docker.starting import bare_lab
 from tests.docker.workload import Workload
 
 from dockerlab import CommandError, Lab, pluginfiles
-from dockerlab.managed import NAME, Managed
+from dockerlab.managed import Managed
 from dockerlab.processes import wait_until
-from dockerlab.registry import ADDRESS, DAEMON_CONFIG, Registry
+from dockerlab.registry import DAEMON_CONFIG, Registry
 
-FIRST, SECOND = (f"{ADDRESS}/pyflat:{version}" for version in (1, 2))
-GRANT = "--grant-all-permissions"
+PAGES: tuple[tuple[str, str], ...] = (
+    (PAGE, "Install"),
+    (PAGE, "Configure"),
+    (PAGE, "Logs and commands"),
+    ("docs/see.md", "Where the host has no Python"),
+    (PAGE, "Upgrade"),
+    (PAGE, "A lost state"),
+    (PAGE, "Uninstall"),
+)
 #: Seconds until all containers run again.
 PATIENCE = 60
 #: Milliseconds that a dockerd may need to write its rules anew.
 REWRITING = 200
 #: Seconds that dockerd waits for the end of a plugin that has ended before it was enabled.
 FAILING = 11
+#: Seconds that dockerd looks for the socket of a plugin that it has started, and disables it then.
+SEEKING = 40
 
 
 @pytest.fixture(scope="module")
 def lab(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A host whose plugin comes from a registry, under a name of its own."""
-    with bare_lab(engine, plugin=False, daemon_config=DAEMON_CONFIG) as lab:
+    with bare_lab(engine, daemon_config=DAEMON_CONFIG) as lab:
         host = lab.host("h1")
         Registry(lab).start()
         host.dockerd.start()
         host.load_image("busybox")
-        _publish(Managed(host, FIRST), pluginfiles.fetch())
-        _publish(Managed(host, SECOND), _another(tmp_path_factory.mktemp("second") / "plugin"))
-        words = ("install", "--alias", NAME, GRANT, FIRST, "PYFLAT_LOG_LEVEL=debug")
-        Docker(host)("plugin", *words, timeout=120)
+        publish(host)
+        publish(host, SECOND, _another(tmp_path_factory.mktemp("second") / "plugin"))
+        do_chapter(host, "Install")
+        # Whoever looks for requests in the log needs this level.
+        do_chapter(host, "Configure")
         Managed(host).adopt()
         yield lab
-
-
-def _publish(plugin: Managed, files: Path) -> None:
-    plugin("create", str(files))
-    plugin("push")
-    plugin("rm")
 
 
 def _another(files: Path) -> Path:
@@ -80,15 +84,12 @@ def test_all_works_through_it(work: Workload) -> None:
     assert work.troubles() == []
 
 
-def _bounce(plugin: Managed) -> None:
-    plugin("disable", "--force")
-    plugin("enable")
+def _configure(plugin: Managed) -> None:
+    do_chapter(plugin.host, "Configure")
 
 
 def _upgrade(plugin: Managed) -> None:
-    plugin("disable", "--force")
-    plugin("upgrade", GRANT, "--skip-remote-check", SECOND)
-    plugin("enable")
+    do_chapter(plugin.host, "Upgrade")
     assert plugin.inspect()["Config"]["Description"] == "second"
 
 
@@ -99,7 +100,7 @@ def _crash(plugin: Managed) -> None:
     assert wait_until(lambda: plugin.pid not in (None, dead), 10)
 
 
-@pytest.mark.parametrize("happens", [_bounce, _upgrade, _crash])
+@pytest.mark.parametrize("happens", [_configure, _upgrade, _crash])
 def test_containers_do_not_notice_that_it_is_away_for_a_moment(
     work: Workload, plugin: Managed, happens: Callable[[Managed], None]
 ) -> None:
@@ -178,6 +179,43 @@ def test_a_setting_that_is_wrong_is_named_in_dockers_log(work: Workload, plugin:
         sleep(FAILING)
         plugin("enable")
     assert work.troubles() == []
+
+
+@pytest.mark.parametrize(
+    ("page", "chapter"),
+    [(PAGE, "Logs and commands"), ("docs/see.md", "Where the host has no Python")],
+)
+def test_the_command_is_inside(work: Workload, page: str, chapter: str) -> None:
+    do_chapter(work.host, chapter, page)
+
+
+@pytest.mark.full
+def test_a_lost_state_is_had_back_from_docker(work: Workload, plugin: Managed) -> None:
+    before = work.snapshot()
+    said = len(plugin.log())
+    for path in work.host.path(plugin.state).glob("pyflat.db*"):
+        path.unlink()
+    pid = plugin.pid
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: any("pyflat rebuild" in line for line in plugin.log()[said:]), 10)
+    # Meanwhile a command to disable it would cross dockerd's own way to do so.
+    wait_until(lambda: not _is_enabled(plugin), SEEKING, 0.5)
+    do_chapter(work.host, "A lost state")
+    assert answers(work.host, PATIENCE)
+    assert work.snapshot().identities == before.identities
+    assert wait_until(lambda: work.troubles() == [], PATIENCE, 0.5), work.troubles()
+
+
+def _is_enabled(plugin: Managed) -> bool:
+    return bool(plugin.inspect()["Enabled"])
+
+
+def test_without_networks_it_can_be_removed(work: Workload, plugin: Managed) -> None:
+    work.docker.remove_all()
+    work.docker.network("lan")
+    do_chapter(work.host, "Uninstall")
+    assert not work.host.path(plugin.state).exists()
 
 
 def _restart(work: Workload) -> None:

@@ -1,20 +1,24 @@
 """From the host's service to the managed plugin and back, without losing a network."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from tests.docker.crash import start_pyflat
+from tests.docker.managed import PAGE, do_chapter, publish
 from tests.docker.starting import start
 from tests.docker.workload import Workload
 
 from dockerlab import Lab, pluginfiles
-from dockerlab.host import Host
 from dockerlab.managed import Managed
 from dockerlab.processes import wait_until
+from dockerlab.registry import DAEMON_CONFIG, Registry
 
 pytestmark = pytest.mark.full
 
+PAGES: tuple[tuple[str, str], ...] = (
+    (PAGE, "From the service to the plugin"),
+    (PAGE, "From the plugin to a service"),
+)
 SOCKETS = "/run/docker/plugins"
 SERVICE_STATE = "/var/lib/pyflat"
 PATIENCE = 60
@@ -27,18 +31,21 @@ def work(bare: Lab) -> Iterator[Workload]:
     workload.docker.remove_all()
 
 
-def test_networks_of_the_service_go_on_under_a_plugin_of_another_name(work: Workload) -> None:
+def test_networks_of_the_service_go_on_under_a_plugin_of_another_name(
+    bare: Lab, work: Workload
+) -> None:
     host = work.host
+    Registry(bare).start()
+    host.write_daemon_config(DAEMON_CONFIG)
+    # Hosts of a lab share what they see of /etc.
+    host.run("mount", "--mkdir", "-t", "tmpfs", "none", "/etc/tmpfiles.d", check=True)
     start(host)
+    publish(host)
     work.start()
     before = work.snapshot()
     host.pyflat.stop()
-    plugin = Managed(host, "pyflat-managed:latest")
-    plugin("create", str(pluginfiles.fetch()))
-    _copy(host, SERVICE_STATE, plugin.state)
-    plugin("enable")
-    host.path(f"{SOCKETS}/pyflat.sock").symlink_to(f"{plugin.id}/pyflat.sock")
-    plugin.adopt()
+    do_chapter(host, "From the service to the plugin")
+    Managed(host, "pyflat-managed:latest").adopt()
     host.driver = "pyflat"
     assert work.same(before) == []
     assert work.troubles() == []
@@ -54,9 +61,7 @@ def test_networks_of_the_plugin_go_on_under_a_service_with_its_name(work: Worklo
     plugin.install(pluginfiles.fetch())
     work.start()
     before = work.snapshot()
-    plugin("disable", "--force")
-    _copy(host, plugin.state, SERVICE_STATE)
-    plugin("rm", "--force")
+    do_chapter(host, "From the plugin to a service")
     host.managed, host.state = None, SERVICE_STATE
     host.socket = host.path(f"{SOCKETS}/{plugin.name}.sock")
     host.pyflat.args += ["--socket", f"{SOCKETS}/{plugin.name}.sock"]
@@ -66,10 +71,6 @@ def test_networks_of_the_plugin_go_on_under_a_service_with_its_name(work: Worklo
     work.host.dockerd.start()
     assert work.same(before) == []
     assert work.troubles() == []
-
-
-def _copy(host: Host, source: str, target: str) -> None:
-    shutil.copytree(host.path(source), host.path(target), dirs_exist_ok=True)
 
 
 def _restart(work: Workload) -> None:

@@ -9,6 +9,8 @@ from tests.docker.reach import answering, server_of
 from dockerlab import Lab
 from dockerlab.host import Host
 
+pytestmark = pytest.mark.placements
+
 SUBNET = "10.90.0.0/24"
 DUAL = ("--ipv6", "--subnet", SUBNET, "--subnet", "fd90::/64")
 

@@ -34,6 +34,8 @@ from dockerlab import Lab
 from dockerlab.host import Host
 from dockerlab.underlay import OUTSIDE
 
+pytestmark = pytest.mark.placements("28.5")
+
 #: The networks with published ports, and one without, by their gateways.
 GATEWAYS = {
     "blue": {4: GATEWAY, 6: GATEWAY6},

@@ -5,13 +5,15 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import pytest
 from tests.docker.binding import Bind, bindable
-from tests.docker.client import Container, Docker
+from tests.docker.client import WEB, Container, Docker
 from tests.docker.labels import DUAL, GATEWAY6, ways_in
 from tests.docker.reach import Answer, Question, answering, ask, ask_all, closed, server_of
 from tests.docker.traces import assert_same, traces
 
 from dockerlab import Lab
 from dockerlab.underlay import OUTSIDE
+
+pytestmark = pytest.mark.placements
 
 PORT = 81
 
@@ -38,11 +40,12 @@ def test_connections_by_the_loopback_address_of_ipv6_do_not_keep_its_port(
     docker: Docker, lab: Lab
 ) -> None:
     blue = docker.network("blue", *DUAL)
-    docker.web("web", "--network", blue, "-p", f"{PORT}:80")
+    web = docker.web("web", "--network", blue, "-p", f"{PORT}:80")
     question = Question("tcp", "::1", PORT)
     for _ in range(2):
         assert ask_all(docker.host, {question: 6.0}) == {question: Answer("web", GATEWAY6)}
         docker("restart", "web")
+        web.listening()
 
 
 @pytest.mark.parametrize("address", ["203.0.113.5", "2001:db8:5::5"])
@@ -128,7 +131,7 @@ def test_a_taken_port_is_an_error_that_names_it_and_leaves_nothing(
     host = docker.host
     blue = docker.network("blue")
     docker("create", "--name", "late", *docker.web_options("late"), "--network", blue,
-           "-p", f"{PORT}:80", "busybox", "httpd", "-f", "-h", "/www")  # fmt: skip
+           "-p", f"{PORT}:80", "busybox", *WEB)  # fmt: skip
     with holder(docker):
         with _nothing_left(docker):
             assert f"port {PORT}/tcp" in docker.refused("start", "late")
@@ -136,6 +139,7 @@ def test_a_taken_port_is_an_error_that_names_it_and_leaves_nothing(
         if docker("ps", "-q", "--filter", "name=holder"):
             docker("rm", "-f", "holder")
     docker("start", "late")
+    Container(docker, "late").listening()
     assert server_of(lab.outside, host.address4, PORT) == "late"
 
 

@@ -17,6 +17,8 @@ from dockerlab.host import Host
 from dockerlab.processes import wait_until
 from dockerlab.underlay import OUTSIDE
 
+pytestmark = pytest.mark.placements
+
 SUBNET, SUBNET6 = "10.90.0.0/24", "fd90::/64"
 PORT = 81
 
@@ -104,7 +106,8 @@ def test_a_container_that_died_with_dockerd_gives_way_to_another(docker: Docker,
     docker.web("new", *options)
     assert server_of(lab.outside, host.address4, PORT) == "new"
     assert len(recorded_endpoints(host)) == 1
-    assert len([link for link in ip(host, "link") if link["ifname"].startswith("pv-")]) == 1
+    links = [link["ifname"] for link in ip(docker.switches, "link")]
+    assert len([name for name in links if name.startswith("pv-")]) == 1
 
 
 def test_a_restarted_pyflat_makes_anew_what_an_admin_removed(
@@ -114,7 +117,7 @@ def test_a_restarted_pyflat_makes_anew_what_an_admin_removed(
     before = traces(host)
     host.pyflat.stop()
     host.run("nft", "delete", "table", "inet", "pyflat", check=True)
-    host.run("nft", "delete", "table", "bridge", "pyflat", check=True)
+    host.run("nft", "delete", "table", "bridge", "pyflat_hairpin", check=True)
     for program in ("iptables", "ip6tables"):
         host.run(program, "-D", "DOCKER-USER", "1", check=True)
     assert server_of(lab.outside, host.address4, PORT) is None

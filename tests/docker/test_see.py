@@ -16,7 +16,7 @@ from dockerlab.host import Host
 from dockerlab.processes import wait_until
 from dockerlab.traces import Inside, Place, ip
 
-pytestmark = pytest.mark.engine("28.5")
+pytestmark = [pytest.mark.engine("28.5"), pytest.mark.placements]
 
 ASKING = ("status", "networks", "endpoints", "ports", "peers", "pools", "plan", "graph")
 TABLES = ("networks", "endpoints", "ports", "peers", "pools")
@@ -24,7 +24,7 @@ PORTS = ("8080:80", "127.0.0.1:8081:81", "7000-7002:7000-7002/udp")
 
 
 @pytest.fixture(scope="module")
-def lab(engine: str) -> Iterator[Lab]:
+def lab(engine: str, placement: str) -> Iterator[Lab]:
     """A host of a cluster, with a network of its own, an overlay and an internal network."""
     with bare_lab(engine, etcd=True) as lab:
         assert lab.etcd is not None
@@ -144,6 +144,8 @@ def test_the_picture_has_what_the_kernel_has(docker: Docker, host: Host) -> None
     assert set(switches) == {"back", "blue", "lan"}
     assert [plug["name"] for plug in picture["uplinks"]] == ["eth0"]
     assert picture["uplinks"][0]["index"] == here["eth0"][0]
+    apart = {"back", "lan"} if Docker.apart else set()
+    assert {name for name in switches if switches[name]["inside"]} == {"blue", *apart}
     for switch in switches.values():
         place = inside if switch["inside"] else here
         assert switch["bridge"]["index"] == place[switch["bridge"]["name"]][0]
@@ -155,7 +157,7 @@ def test_the_picture_has_what_the_kernel_has(docker: Docker, host: Host) -> None
     assert len(seen) == len(list(connections(docker)))
     for each in seen:
         port, end = each["port"], each["end"]
-        place = inside if each["network"] == "blue" else here
+        place = inside if switches[each["network"]]["inside"] else here
         own = numbers(Container(docker, each["container"]))
         assert place[port["name"]] == (port["index"], end["index"])
         assert own[end["name"]] == (end["index"], port["index"])

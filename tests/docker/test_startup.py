@@ -1,6 +1,5 @@
-"""`pyflat serve` itself: how fast it is there, and how it ends where it cannot run."""
+"""`pyflat serve` itself: how it begins, and how it ends where it cannot run."""
 
-import time
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -39,20 +38,12 @@ def serve(lab: Lab) -> Sequence[str]:
 
 
 @pytest.mark.quick
-def test_it_answers_within_a_second_and_takes_its_socket_away(host: Host) -> None:
-    # The machine may be busy with something else: one of ten is enough.
-    assert any(_seconds_to_answer(host) < 1 for _ in range(10))
-
-
-def _seconds_to_answer(host: Host) -> float:
-    begin = time.monotonic()
+def test_it_answers_and_takes_its_socket_away(host: Host) -> None:
     host.pyflat.start(wait=False)
-    assert wait_until(lambda: activate(host) is not None, 5)
-    seconds = time.monotonic() - begin
+    assert answers(host)
     assert activate(host) == {"Implements": ["NetworkDriver", "IpamDriver"]}
     host.pyflat.stop(timeout=5)
     assert not host.path(SOCKET).exists()
-    return seconds
 
 
 def test_it_waits_for_a_predecessor_that_is_about_to_end(host: Host, serve: Sequence[str]) -> None:

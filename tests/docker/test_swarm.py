@@ -10,11 +10,12 @@ from tests.docker.outage import Loss, pinging
 from tests.docker.reach import Place
 from tests.docker.swarms import (
     PATIENCE,
-    SETTINGS,
     Spread,
+    is_worker,
     leaves_nothing,
     new_leader,
     remains,
+    set_scope,
     silent,
     swarm_of_three,
     tasks,
@@ -22,7 +23,6 @@ from tests.docker.swarms import (
 )
 
 from dockerlab import Lab, parallel, power
-from dockerlab.managed import Managed
 from dockerlab.processes import wait_until
 
 pytestmark = pytest.mark.engine("28.5")
@@ -141,6 +141,7 @@ def test_a_worker_that_loses_its_power_comes_back(manager: Docker, lab: Lab) -> 
     net = Spread(manager, lab.hosts, "ours", *OURS)
     away = next(host for host in lab.hosts if host is not manager.host)
     manager("node", "demote", away.name)
+    assert wait_until(partial(is_worker, away), PATIENCE, 0.2)
     rest = [each for each in net.containers if each.docker.host is not away]
     way = (rest[0], rest[1].address("ours"))
 
@@ -158,14 +159,7 @@ def _talks(net: Spread) -> bool:
 def test_networks_of_scope_local_are_each_nodes_own_in_a_swarm_too(
     manager: Docker, lab: Lab
 ) -> None:
-    def set_scope(scope: str) -> None:
-        for host in lab.hosts:
-            plugin = Managed(host)
-            plugin("disable", "--force")
-            plugin("set", f"PYFLAT_SCOPE={scope}")
-            plugin("enable")
-
-    set_scope("local")
+    set_scope(lab, "local")
     parallel.each(lambda host: _configure(Docker(host)), lab.hosts)
     net = Spread(manager, lab.hosts, "each", "--scope", "swarm", "--config-from", "own")
     assert net.silent() == []
@@ -175,7 +169,7 @@ def test_networks_of_scope_local_are_each_nodes_own_in_a_swarm_too(
         # It is in use until its node has heard that the network is gone.
         assert wait_until(partial(_succeeds, host, "docker", "network", "rm", "own"), 20, 0.5)
     assert leaves_nothing(lab)
-    set_scope(SETTINGS[0].partition("=")[2])
+    set_scope(lab, "global")
 
 
 def _configure(docker: Docker) -> None:

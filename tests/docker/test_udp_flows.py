@@ -9,7 +9,7 @@ from tests.docker.reach import answering
 from dockerlab import Lab
 from dockerlab.processes import wait_until
 
-pytestmark = pytest.mark.engine("28.5")
+pytestmark = [pytest.mark.engine("28.5"), pytest.mark.placements]
 
 DUAL = ("--ipv6", "--subnet", "10.90.0.0/24", "--subnet", "fd90::/64")
 STATIC = ("--ip", "10.90.0.9", "--ip6", "fd90::9")

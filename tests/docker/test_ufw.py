@@ -1,12 +1,19 @@
 """Beside ufw, which drops what is forwarded and not allowed."""
 
+from itertools import product
+
 import pytest
 from tests.conftest import NEWEST
+from tests.docker.client import Docker
+from tests.docker.pages import REPOSITORY, chapters, follow
 from tests.docker.site import BLUE6, DOCKERS_PORT, GREEN6, GREEN_BRIDGE, assert_works, at_work
 
 from dockerlab import Lab
 from dockerlab.firewalls import Ufw
 
+pytestmark = pytest.mark.placements
+
+PAGES = (("docs/neighbours.md", "ufw"),)
 NO_RULES = {"iptables": False, "ip6tables": False}
 
 
@@ -40,8 +47,11 @@ def test_all_works_with_its_routes_allowed_where_docker_makes_no_rules(bare: Lab
     # What Docker's own proxy listens on is a service of the host.
     ufw("allow", str(DOCKERS_PORT))
     with at_work(bare) as site:
-        assert "neighbour, IPv4" in site.wrong()
-        for bridge in ("pf-+", GREEN_BRIDGE):
-            for way in ("in", "out"):
-                ufw("route", "allow", way, "on", bridge)
+        wrong = site.wrong()
+        assert "from blue to the outside, IPv4" in wrong
+        # Between neighbours apart from the host there is no firewall of the host.
+        assert ("neighbour, IPv4" in wrong) is not Docker.apart
+        for (page, chapter), bridge in product(PAGES, ("pf-+", GREEN_BRIDGE)):
+            steps = chapters(REPOSITORY / page)[chapter]
+            assert follow(steps, {"": host.popen}, {"pf-+": bridge}) == []
         assert_works(site)

@@ -10,7 +10,7 @@ from dockerlab import Lab
 from dockerlab.host import Host
 from dockerlab.processes import wait_until
 
-pytestmark = pytest.mark.engine("28.5")
+pytestmark = [pytest.mark.engine("28.5"), pytest.mark.placements]
 
 SUBNET, SUBNET6 = "10.90.0.0/24", "fd90::/64"
 DAMAGE = {

@@ -8,17 +8,19 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 from tests.docker.client import Docker
+from tests.docker.pages import REPOSITORY, chapters, follow
 from tests.docker.starting import bare_lab, start
 from tests.support.browser import Window
 from tests.support.namespaces import within
 from tests.support.tcp_http import fetch, samples
 
-from dockerlab import Lab
+from dockerlab import Lab, packages
 from dockerlab.browser import chromium
 from dockerlab.host import Host
 from dockerlab.processes import wait_until
 
 pytestmark = pytest.mark.engine("28.5")
+PAGES = (("docs/metrics.md", ""),)
 PLACE = ("127.0.0.1", 9470)
 SETTINGS = {
     "PYFLAT_WEB": "127.0.0.1:9470",
@@ -48,6 +50,12 @@ def sent(host: Host) -> dict[str, float]:
 
 def log(host: Host) -> list[dict[str, Any]]:
     return [json.loads(line) for line in host.pyflat.log.read_text().splitlines()]
+
+
+@pytest.mark.parametrize(("page", "chapter"), PAGES)
+def test_it_answers_as_the_page_says(host: Host, page: str, chapter: str) -> None:
+    packages.ensure(["curl"])
+    assert follow(chapters(REPOSITORY / page)[chapter], {"": host.popen}) == []
 
 
 def test_traffic_is_that_of_the_container_that_sent_it(docker: Docker, host: Host) -> None:

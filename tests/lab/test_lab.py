@@ -6,12 +6,15 @@ import os
 import secrets
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from dockerlab import CommandError, Lab, LabError, cgroups, processes, settings
 from dockerlab.lab import remove
+from dockerlab.machine import Machine
+from dockerlab.processes import wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="labs need root")
 
@@ -54,9 +57,14 @@ def test_containers_are_reached_from_outside_and_leave_no_trace(name: str) -> No
         web = ("docker", "run", "-d", "-p", "81:80", "busybox", "httpd", "-f")
         h1.run(*web, check=True)
         for machine in (lab.host("h2"), lab.outside):
-            reply = machine.run("nc", "-N", h1.address4, "81", input="GET / HTTP/1.0\r\n\r\n")
-            assert reply.stdout.startswith("HTTP/1.1 404")
+            # Docker does not wait until the server listens.
+            assert wait_until(partial(_answers, machine, h1.address4), 10)
     assert not traces(name)
+
+
+def _answers(machine: Machine, address: str) -> bool:
+    reply = machine.run("nc", "-N", address, "81", input="GET / HTTP/1.0\r\n\r\n")
+    return reply.stdout.startswith("HTTP/1.1 404")
 
 
 def test_a_killed_dockerd_comes_back_to_its_containers(name: str) -> None:

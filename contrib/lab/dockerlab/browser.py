@@ -13,13 +13,14 @@ from playwright.sync_api import Browser, sync_playwright
 from dockerlab import namespaces, packages
 from dockerlab.machine import Machine
 
+PACKAGES = ("chromium", "fonts-dejavu-core")
 _PROGRAM = "/usr/bin/chromium"
 
 
 @contextmanager
 def chromium(machine: Machine | None = None) -> Iterator[Browser]:
     """Start one without a window, on a machine of a lab or in this thread's own namespace."""
-    packages.ensure(("chromium", "fonts-dejavu-core"))
+    packages.ensure(PACKAGES)
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         program = Path(folder, "chromium")
         words = namespaces.enter(machine.netns) if machine else []

@@ -33,7 +33,9 @@ class _Group(click.Group):
 
 
 def _name(command: _Command) -> _Command:
-    return click.option("--name", default="lab", show_default=True, help="The lab.")(command)
+    return click.option(
+        "--name", envvar="PYFLAT_LAB", default="lab", show_default=True, help="The lab."
+    )(command)
 
 
 def _daemon(command: _Command) -> _Command:
@@ -88,7 +90,7 @@ def up(
         start=not bare,
     )
     names = ", ".join(host.name for host in made.hosts)
-    click.echo(f"lab {name} is up: {names}, switch, outside")
+    click.echo(f"{names}, switch and outside are up")
 
 
 def _terminated(*_: object) -> NoReturn:

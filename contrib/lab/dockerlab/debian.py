@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -85,6 +87,20 @@ def unpack(package: Path, into: Path) -> None:
         done = subprocess.run(untar, stdin=files.stdout, capture_output=True, text=True)
     if done.returncode or files.returncode:
         raise LabError(f"cannot unpack {package.name}: {done.stderr.strip()}")
+
+
+def record(package: Path, root: Path) -> None:
+    """Note a package that was unpacked there and which paths it has, where dpkg(1) notes it."""
+    info = root / "var/lib/dpkg/info"
+    info.mkdir(parents=True, exist_ok=True)
+    fields = call("dpkg-deb", "--field", package, "Package", "Version", "Architecture")
+    with (info.parent / "status").open("a") as status:
+        status.write(f"{fields}\n")
+    name = fields.splitlines()[0].removeprefix("Package: ")
+    files = subprocess.run(["dpkg-deb", "--fsys-tarfile", package], capture_output=True, check=True)
+    with tarfile.open(fileobj=io.BytesIO(files.stdout)) as tar:
+        paths = "".join(f"{path.removeprefix('.') or '/.'}\n" for path in tar.getnames())
+    (info / f"{name}.list").write_text(paths)
 
 
 def unpack_packages(

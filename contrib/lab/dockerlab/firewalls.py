@@ -62,14 +62,19 @@ def legacy_iptables(host: Host) -> dict[str, str]:
 
 
 class Firewalld:
-    """firewalld of a host, with a system bus, which it needs and dockerd looks for at its start."""
+    """firewalld of a host, with a system bus, which it needs and dockerd looks for at its start.
+
+    `firewall-cmd` is one of the host's programs, and /etc/firewalld its own.
+    """
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._files = fetch("firewalld")
-        self.config = host.folder / "firewalld"
-        """What is /etc/firewalld elsewhere."""
-        shutil.copytree(self._files / "etc/firewalld", self.config)
+        files = fetch("firewalld")
+        config = host.folder / "firewalld"
+        shutil.copytree(files / "etc/firewalld", config)
+        host.run("mount", "--mkdir", "--bind", str(config), "/etc/firewalld", check=True)
+        _give(host, files, "usr/bin/firewall-cmd")
+        _give(host, files, "usr/sbin/firewalld", f"--default-config={files}/usr/lib/firewalld")
         bus_config = host.folder / "dbus.conf"
         bus_config.write_text(_BUS_CONFIG)
         host.path(_BUS).parent.mkdir(exist_ok=True)
@@ -85,34 +90,20 @@ class Firewalld:
             host,
             "firewalld",
             host.folder,
-            command=lambda: [_PYTHON, str(self._files / "usr/sbin/firewalld")],
-            ready=lambda: self._call("--state") == 0,
-            args=(
-                *("--nofork", "--nopid", "--log-target", "console"),
-                *("--system-config", str(self.config)),
-                *("--default-config", str(self._files / "usr/lib/firewalld")),
-            ),
-            env=self._environment,
+            command=lambda: ["firewalld", "--nofork", "--nopid", "--log-target=console"],
+            ready=lambda: host.run("firewall-cmd", "--state").returncode == 0,
         )
 
     def __call__(self, *words: str) -> str:
         """Run firewall-cmd, and give what it wrote; CommandError when it fails."""
-        done = self._host.run(*self._command(*words), env=self._environment, check=True)
-        return done.stdout.strip()
-
-    def _call(self, *words: str) -> int:
-        return self._host.run(*self._command(*words), env=self._environment).returncode
-
-    def _command(self, *words: str) -> list[str]:
-        return [_PYTHON, str(self._files / "usr/bin/firewall-cmd"), *words]
-
-    @property
-    def _environment(self) -> dict[str, str]:
-        return {"PYTHONPATH": str(self._files / "usr/lib/python3/dist-packages")}
+        return self._host.run("firewall-cmd", *words, check=True).stdout.strip()
 
 
 class Ufw:
-    """ufw of a host, configured as Debian's package does it."""
+    """ufw of a host, configured as Debian's package does it.
+
+    `ufw` is one of the host's programs.
+    """
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -125,11 +116,17 @@ class Ufw:
         settings = self.root / "etc/default/ufw"
         own = settings.read_text().replace("=/etc/ufw", f"={self.root}/etc/ufw")
         settings.write_text(own)
+        places = f"--rootdir={self.root} --datadir={self.root}"
+        _give(host, self.root, "usr/sbin/ufw", places)
 
     def __call__(self, *words: str) -> str:
         """Run ufw, and give what it wrote; CommandError when it fails."""
-        program = [_PYTHON, str(self.root / "usr/sbin/ufw")]
-        places = [f"--rootdir={self.root}", f"--datadir={self.root}"]
-        environment = {"PYTHONPATH": str(self.root / "usr/lib/python3/dist-packages")}
-        done = self._host.run(*program, *places, *words, env=environment, check=True)
-        return done.stdout.strip()
+        return self._host.run("ufw", *words, check=True).stdout.strip()
+
+
+def _give(host: Host, files: Path, program: str, words: str = "") -> None:
+    """Give a host a Python program of unpacked files, which is run with these words first."""
+    modules = f"PYTHONPATH={files}/usr/lib/python3/dist-packages"
+    here = host.programs / Path(program).name
+    here.write_text(f'#!/bin/sh\n{modules} exec {_PYTHON} {files}/{program} {words} "$@"\n')
+    here.chmod(0o755)

@@ -81,6 +81,8 @@ class Host(Machine):
         """Where pyflat's socket lies on the machine."""
         self.docker_config = folder / "docker-config"
         """A DOCKER_CONFIG with the plugins (compose, buildx), inside and outside alike."""
+        self.programs = folder / "programs"
+        """Programs of its own, first in its PATH."""
         self.docker_host = f"unix://{self.path('/run/docker.sock')}"
         """A DOCKER_HOST for use outside the host's namespaces."""
         self.containerd = Daemon(
@@ -121,6 +123,7 @@ class Host(Machine):
     def make(self, gateway: tuple[str, str], daemon_config: Mapping[str, Any]) -> None:
         """Make its namespaces and folders; its uplink eth0 must be there already."""
         mounts.prepare(self.folder, gateway[0])
+        self.programs.mkdir()
         self.write_daemon_config(daemon_config)
         # Kubernetes' part of containerd would take ports and time.
         (self.folder / "containerd.toml").write_text(
@@ -155,12 +158,13 @@ class Host(Machine):
         return mounts.outside(self.folder, inside)
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """As for every machine, with the host's engine first in PATH, pyflat last in it, and
-        its DOCKER_CONFIG."""
+        """As for every machine, with the host's own programs and its engine first in PATH,
+        pyflat last in it, and its DOCKER_CONFIG."""
         own = super().environment()
         own["DOCKER_CONFIG"] = str(self.docker_config)
         if self.engine.programs is not None:
             own["PATH"] = f"{self.engine.programs}:{own['PATH']}"
+        own["PATH"] = f"{self.programs}:{own['PATH']}"
         if self._plugin is not None:
             own["PATH"] = f"{own['PATH']}:{self._plugin.parent}"
         return own | dict(more or {})

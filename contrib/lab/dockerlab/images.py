@@ -12,10 +12,12 @@ from typing import Any
 
 from dockerlab import store
 from dockerlab.commands import call
-from dockerlab.debian import Suite, unpack
+from dockerlab.debian import Suite, record, unpack
 from dockerlab.errors import LabError
 
 SUITE = "bookworm"
+#: Raised when images are made otherwise, so that nobody takes a cached one for what it is not.
+_EDITION = 2
 # Packages that only the scripts of other packages need, and no script is run here.
 _FOR_INSTALLING = ("adduser", "debconf", "dpkg", "libdb5", "libgdbm", "libperl", "passwd", "perl")
 _PASSWD = (
@@ -58,7 +60,7 @@ def archive(image: Image) -> Path:
 
 
 def _folder(image: Image) -> str:
-    return f"images/{image.name}"
+    return f"images/{_EDITION}/{image.name}"
 
 
 def _make(image: Image, work: Path) -> None:
@@ -72,6 +74,7 @@ def _make(image: Image, work: Path) -> None:
     for package in get_packages(list(image.packages), work / "debs"):
         if not package.name.startswith(_FOR_INSTALLING):
             unpack(package, root)
+            record(package, root)
     _complete(root)
     layer = work / "layer.tar"
     with tarfile.open(layer, "w") as tar:

@@ -22,7 +22,7 @@ class Managed:
     """
 
     def __init__(self, host: Host, name: str = NAME) -> None:
-        self._host = host
+        self.host = host
         self.name = name
         """Its name and tag in Docker, and the driver of its networks."""
 
@@ -36,7 +36,7 @@ class Managed:
         """As a call, but it may fail. The plugin's name stands behind options, before the rest."""
         options = [word for word in words if word.startswith("-")]
         rest = [word for word in words if not word.startswith("-")]
-        return self._host.run(
+        return self.host.run(
             *("docker", "plugin", command, *options, self.name, *rest), timeout=timeout, check=check
         )
 
@@ -53,10 +53,10 @@ class Managed:
 
     def adopt(self) -> None:
         """Be the host's pyflat, having been installed somehow."""
-        self._host.managed = self
-        self._host.driver = self.name
-        self._host.state = self.state
-        self._host.socket = self._host.path(f"/run/docker/plugins/{self.id}/pyflat.sock")
+        self.host.managed = self
+        self.host.driver = self.name
+        self.host.state = self.state
+        self.host.socket = self.host.path(f"/run/docker/plugins/{self.id}/pyflat.sock")
 
     def inspect(self) -> dict[str, Any]:
         """What Docker says of it."""
@@ -81,7 +81,7 @@ class Managed:
     @property
     def pid(self) -> int | None:
         """Its main process; None if it does not run."""
-        folder = self._host.path(f"{_CONTAINERS}/{self.id}")
+        folder = self.host.path(f"{_CONTAINERS}/{self.id}")
         try:
             return int(json.loads((folder / "state.json").read_text())["init_process_pid"])
         except FileNotFoundError:
@@ -89,5 +89,5 @@ class Managed:
 
     def log(self) -> list[str]:
         """What it has written, as dockerd has it in its log."""
-        lines = self._host.dockerd.log.read_text(errors="replace").splitlines()
+        lines = self.host.dockerd.log.read_text(errors="replace").splitlines()
         return [line for line in lines if f"plugin={self.id}" in line]

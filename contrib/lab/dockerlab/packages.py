@@ -28,6 +28,8 @@ NEEDED = (
     "tcpdump",
     "util-linux",
 )
+# A mirror that is busy for a moment is asked again, and somebody else may be installing.
+_APT = ("apt-get", "-o", "Acquire::Retries=5", "-o", "DPkg::Lock::Timeout=300")
 
 
 def missing(names: Iterable[str]) -> list[str]:
@@ -51,7 +53,7 @@ def ensure(names: Iterable[str] = NEEDED) -> None:
         return
     _log.info("installing %s", ", ".join(wanted))
     environment = plain_environment() | {"DEBIAN_FRONTEND": "noninteractive"}
-    install = ("apt-get", "install", "-y", "-q", "--no-install-recommends", *wanted)
+    install = (*_APT, "install", "-y", "-q", "--no-install-recommends", *wanted)
     try:
         call(*install, env=environment)
     except CommandError:
@@ -63,7 +65,7 @@ def _update_and_install(
     install: tuple[str, ...], environment: dict[str, str], wanted: list[str]
 ) -> None:
     try:
-        call("apt-get", "update", "-q", env=environment)
+        call(*_APT, "update", "-q", env=environment)
         call(*install, env=environment)
     except CommandError as error:
         last = str(error.stderr).strip().rpartition("\n")[2]

@@ -24,7 +24,7 @@ def fetch() -> Path:
     # Beforehand: nothing else can be made meanwhile.
     engines.get(engines.NEWEST)
     images.archive(images.get("plugin-base"))
-    folder = store.folder(f"plugin/{_digest()}", _build)
+    folder = store.folder(f"plugin/{_digest()}", _fill)
     folder.touch()
     return folder
 
@@ -44,8 +44,8 @@ def _sources() -> Iterator[Path]:
         yield from (f for f in files if f.is_file() and f.parent.name != "__pycache__")
 
 
-def _build(work: Path) -> None:
-    _remove_old()
+def build(folder: Path) -> None:
+    """Build them anew, in a lab of its own."""
     name = f"build-{secrets.token_hex(3)}"
     with Lab.up(name, engine=engines.NEWEST, plugin=False, images=()) as lab:
         host = lab.host("h1")
@@ -54,7 +54,12 @@ def _build(work: Path) -> None:
             "PYTHONPATH": str(settings.REPOSITORY / "contrib/lab"),
         }
         script = settings.REPOSITORY / "contrib/plugin/build.py"
-        call(sys.executable, script, work, env=host.environment() | own)
+        call(sys.executable, script, folder, env=host.environment() | own)
+
+
+def _fill(work: Path) -> None:
+    _remove_old()
+    build(work)
 
 
 def _remove_old() -> None:
@@ -62,3 +67,7 @@ def _remove_old() -> None:
     for folder in (settings.cache() / "plugin").glob("*"):
         if time.time() - folder.stat().st_mtime > _OLD:
             shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    build(Path(sys.argv[1]).absolute())

@@ -16,7 +16,6 @@ from typing import Any, Protocol
 from dockerlab.errors import LabError
 from dockerlab.host import Host
 
-TABLES = ("pyflat", "pyflat_tunnels")
 DATABASE = "/var/lib/pyflat/pyflat.db"
 """Where a service has it."""
 NAMESPACE = "/run/netns/pyflat"
@@ -144,7 +143,7 @@ def _firewall(place: Place) -> Iterator[str]:
         ((kind, body),) = entry.items()
         if kind == "rule":
             chains[f"{body['family']} {body['table']} {body['chain']}"].append(_plain(body["expr"]))
-        elif kind != "metainfo" and body.get("table", body["name"]) in TABLES:
+        elif kind != "metainfo" and body.get("table", body["name"]).partition("_")[0] == "pyflat":
             yield f"{kind} {_text(_plain(body))}"
     for name, rules in chains.items():
         if name == "ip filter FORWARD":
