@@ -58,7 +58,8 @@ def create_app(settings: Settings) -> Flask:
     kernel = _kernel(settings)
     access = _access(settings)
     addresses = Addresses(access.endpoints) if access else None
-    engine = _start(settings, kernel, addresses)
+    ends = ExitStack()
+    engine = _start(settings, kernel, addresses, ends)
     answering = Answering(engine)
     answering.start()
     Learning(engine).start()
@@ -75,15 +76,16 @@ def create_app(settings: Settings) -> Flask:
     if settings.web:
         _show(settings.web, shown, engine, kernel)
     app.wsgi_app = Deadline(app.wsgi_app, LIMIT)  # type: ignore[method-assign]
-    ends = app.extensions["pyflat-ends"] = ExitStack()
-    ends.callback(engine.stop)
     ends.callback(answering.end)
+    app.extensions["pyflat-ends"] = ends
     app.extensions["pyflat-lock"] = lock  # open as long as the process: its end unlocks it
     return app
 
 
-def _start(settings: Settings, kernel: LinuxKernel, cluster: Addresses | None) -> Engine:
-    """Make the engine, with State read and the kernel watched. Raises PyflatError."""
+def _start(
+    settings: Settings, kernel: LinuxKernel, cluster: Addresses | None, ends: ExitStack
+) -> Engine:
+    """Make the engine, with State read and the kernel watched until the end. Raises PyflatError."""
     bare = not any(isinstance(item, Bridge | Gateway) for item in kernel.remains())
     if not bare and not SqliteStore.exists(settings.state_dir):
         raise StartupError(
@@ -94,12 +96,14 @@ def _start(settings: Settings, kernel: LinuxKernel, cluster: Addresses | None) -
     watch = Watch(engine)
     kernel.follow_inside(watch.add)
     engine.start()
+    ends.callback(engine.stop)
     engine.subscribe(Audit(engine).follow)
     # Where nothing of ours is in the kernel, it was not there since the boot.
     away = 0.0 if bare else last_alive(settings.state_dir)
     if any(engine.state.all(Network)) and docker_api.started() > away:
         log.warning("%s", _LATE)
     watch.start()
+    ends.callback(watch.end)
     return engine
 
 

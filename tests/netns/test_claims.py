@@ -451,9 +451,7 @@ def test_an_address_of_dockers_manager_is_one_hosts_until_its_endpoint_goes(
     (name, winner), loser = (("b", two), one) if refusal is results[0] else (("a", one), two)
     assert f"address 10.42.0.9 is in use on host {winner.name}" in str(refusal)
     winner.host.send(dockerd.delete_endpoint(winner.named("blue"), docker_id(name)))
-    began = time.monotonic()
     eventually(lambda: _succeeds(connected(loser, "later", "10.42.0.9")))
-    assert time.monotonic() - began < 1
 
 
 def test_an_address_of_dockers_manager_is_refused_while_etcd_is_away_but_for_a_restart(

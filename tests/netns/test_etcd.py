@@ -92,7 +92,7 @@ def test_endpoints_that_refuse_or_hang_are_passed_over_and_then_asked_no_more(
     assert client.get("key") is None
     began = time.monotonic()
     assert client.get("key") is None
-    assert time.monotonic() - began < PATIENCE / 4
+    assert time.monotonic() - began < PATIENCE / 2
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -24,7 +24,7 @@ RUNNING = (
 JOIN = "/NetworkDriver.Join"
 ACTIVATION = b"POST /Plugin.Activate HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
 #: Seconds that dockerd's own requests may take meanwhile.
-AT_ONCE = 1.0
+AT_ONCE = 3.0
 
 
 @pytest.fixture(scope="module")

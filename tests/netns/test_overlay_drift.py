@@ -14,7 +14,7 @@ from tests.support.inhabited import inside, settle
 from tests.support.machine import Machine, count_calls
 from tests.support.news import segment
 from tests.support.underlay import PEER, add_address, add_segment, overlay_host
-from tests.support.witness import eventually, run
+from tests.support.witness import MENDED, eventually, run
 
 from pyflat.dataplane.links import index_of
 from pyflat.dataplane.watch import DELAY, Watch
@@ -40,8 +40,6 @@ REMOTE = Remote(
     mac="02:42:00:00:00:09",
     addresses=(IPAddress("172.30.0.9"), IPAddress("fd00::9")),
 )
-#: Seconds in which everything has to be whole again.
-HEALED = 2.0
 
 
 @pytest.fixture(params=["host", "inside"])
@@ -107,8 +105,8 @@ def healed(machine: Machine, container: str) -> bool:
 
 
 def is_mended(machine: Machine, container: str, caplog: pytest.LogCaptureFixture) -> bool:
-    noticed = eventually(lambda: "repair 1: " in caplog.text, HEALED)
-    return noticed and eventually(lambda: healed(machine, container), HEALED)
+    noticed = eventually(lambda: "repair 1: " in caplog.text, MENDED)
+    return noticed and eventually(lambda: healed(machine, container), MENDED)
 
 
 @pytest.mark.parametrize(
@@ -183,8 +181,8 @@ def tunnel_of(machine: Machine) -> str:
 def test_a_tunnel_follows_the_address_of_its_underlay(watched: Machine) -> None:
     run("ip", "address", "delete", "192.0.2.11/24", "dev", "eth0")
     add_address("192.0.2.21", 24)
-    assert eventually(lambda: tunnel_of(watched) == "192.0.2.21 eth0", HEALED)
-    assert eventually(watched.is_whole, HEALED), watched.engine.pending()
+    assert eventually(lambda: tunnel_of(watched) == "192.0.2.21 eth0", MENDED)
+    assert eventually(watched.is_whole, MENDED), watched.engine.pending()
 
 
 def test_a_tunnel_follows_its_address_to_another_device(watched: Machine) -> None:
@@ -193,8 +191,8 @@ def test_a_tunnel_follows_its_address_to_another_device(watched: Machine) -> Non
     run("ip", "address", "delete", "192.0.2.11/24", "dev", "eth0")
     run("ip", "link", "set", "eth0", "master", "br0")
     run("ip", "address", "add", "192.0.2.11/24", "dev", "br0")
-    assert eventually(lambda: tunnel_of(watched) == "192.0.2.11 br0", HEALED)
-    assert eventually(watched.is_whole, HEALED), watched.engine.pending()
+    assert eventually(lambda: tunnel_of(watched) == "192.0.2.11 br0", MENDED)
+    assert eventually(watched.is_whole, MENDED), watched.engine.pending()
 
 
 def test_a_namespace_that_was_taken_from_its_path_hangs_there_again(
@@ -203,7 +201,7 @@ def test_a_namespace_that_was_taken_from_its_path_hangs_there_again(
     path = watched_apart.namespace
     assert path is not None
     run("ip", "netns", "delete", path.name)
-    assert eventually(lambda: os.path.ismount(path), HEALED)
+    assert eventually(lambda: os.path.ismount(path), MENDED)
     assert f"namespace {path} hangs on its path again" in caplog.messages
     watched_apart.restart()
     assert healed(watched_apart, container)

@@ -9,6 +9,10 @@ from typing import Any
 
 from pyflat.dataplane.ruleset import TABLES
 
+#: Seconds that a mend is waited for, on a machine that may be busy; far below the minute after
+#: which everything is looked at anyway.
+MENDED = 10.0
+
 _OF_THE_CARRIER = {"NO-CARRIER", "LOWER_UP", "M-DOWN"}
 
 
@@ -83,7 +87,7 @@ def rules(program: str, chain: str) -> list[str]:
     return [line for line in lines if line.startswith("-A")]
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> bool:
+def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
     """Say whether something comes true in time."""
     deadline = time.monotonic() + seconds
     while not holds():

@@ -6,6 +6,7 @@ at State, without the engine's lock.
 """
 
 import logging
+import os
 import select
 import socket
 import threading
@@ -42,6 +43,8 @@ UNTOLD = 1.0
 PERIOD = 60.0
 #: Seconds until everything is looked at again after that has failed.
 RETRY = 5.0
+#: Seconds that an end waits for what is being mended.
+PATIENCE = 3.0
 
 
 class Watcher(Protocol):
@@ -73,6 +76,8 @@ class Watch:
         self._engine = engine
         self._sources = [_Source(Reader())]
         self._ended = threading.Event()
+        self._end = os.eventfd(0)  # wakes the thread
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def add(self, namespace: Namespace) -> None:
         """Have what happens in a further namespace told as well; may be called by any thread."""
@@ -83,11 +88,13 @@ class Watch:
 
     def start(self) -> None:
         """Begin to tell; the engine must have read its State."""
-        threading.Thread(target=self._run, name="watch", daemon=True).start()
+        self._thread.start()
 
     def end(self) -> None:
-        """Tell no more, from a moment later on."""
+        """Tell no more; returns when the last has been told, or after a few seconds."""
         self._ended.set()
+        os.eventfd_write(self._end, 1)
+        self._thread.join(PATIENCE)
 
     def _run(self) -> None:
         due = time.monotonic() + PERIOD
@@ -106,9 +113,11 @@ class Watch:
     def _look(self, is_due: bool) -> None:
         sources = list(self._sources)
         sources[0].follow_entries(self._engine.has_entries())
-        sockets = [each for source in sources for each in (source.routing, source.firewall)]
-        if select.select(sockets, (), (), UNTOLD)[0]:
-            time.sleep(DELAY)
+        heard: list[socket.socket | int] = [self._end]
+        for source in sources:
+            heard += source.routing, source.firewall
+        if select.select(heard, (), (), UNTOLD)[0] and self._ended.wait(DELAY):
+            return
         for source in sources:
             _tell(self._engine, source.take(), is_due)
             is_due = False  # everything is looked at once, wherever it is
