@@ -48,6 +48,8 @@ def serve(settings: Settings) -> None:
     with alone(settings.state_dir):
         if not _has_socket():
             _clear_socket(settings.socket)
+        # The collector would write to what the worker shares with this process, and so copy it.
+        gc.freeze()
         _Server(settings).run()
 
 

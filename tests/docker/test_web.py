@@ -1,6 +1,7 @@
 """What is seen of real containers: their traffic, the page, and the log of a real run."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from dockerlab import Lab, packages
 from dockerlab.browser import chromium
 from dockerlab.host import Host
 from dockerlab.processes import wait_until
+from pyflat.dataplane.watch import DELAY
 
 pytestmark = pytest.mark.engine("28.5")
 PAGES = (("docs/metrics.md", ""),)
@@ -39,6 +41,11 @@ def lab(engine: str) -> Iterator[Lab]:
 def metrics(host: Host) -> str:
     with within(host.netns):
         return fetch(PLACE, "/metrics").text
+
+
+def looks(host: Host) -> float:
+    (count,) = samples(metrics(host), "pyflat_converge_seconds_count").values()
+    return count
 
 
 def sent(host: Host) -> dict[str, float]:
@@ -69,6 +76,20 @@ def test_traffic_is_that_of_the_container_that_sent_it(docker: Docker, host: Hos
     assert found["idle"] < 10_000
     networks = samples(metrics(host), "pyflat_endpoints")
     assert [labels[1] for labels in networks] == ["blue"]
+
+
+def test_what_pyflat_removes_itself_causes_no_look_at_everything(
+    docker: Docker, host: Host
+) -> None:
+    before = looks(host)
+    for _ in range(3):
+        docker.network("blue")
+        docker.run("web", "--network", "blue", "-p", "8080:80")
+        docker("rm", "-f", "web")
+        docker("network", "rm", "blue")
+        time.sleep(3 * DELAY)
+    # One is due each minute.
+    assert looks(host) - before <= 1
 
 
 @pytest.mark.quick

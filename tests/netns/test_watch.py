@@ -5,6 +5,7 @@ import select
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -142,10 +143,16 @@ def test_what_we_do_ourselves_and_what_others_do_elsewhere_is_no_damage(
         "iptables -F FOREIGN",
     ):
         witness.run(*words.split())
-    watched.send(*dockerd.run(LAN, other, "172.30.0.3/24", "8081-8084:80", v6="fd00::3/64"))
-    watched.send(*dockerd.stop(LAN, other))
-    watched.send(*dockerd.stop(LAN, WEB), dockerd.delete_network(LAN))
-    time.sleep(3 * DELAY)
+    requests = (
+        dockerd.run(LAN, other, "172.30.0.3/24", "8081-8084:80", v6="fd00::3/64"),
+        dockerd.stop(LAN, other),
+        [*dockerd.stop(LAN, WEB), dockerd.delete_network(LAN)],
+    )
+    # Not in the main thread, as requests never are.
+    with ThreadPoolExecutor(1) as thread:
+        for calls in requests:
+            thread.submit(watched.send, *calls).result()
+        time.sleep(3 * DELAY)
     assert converges() == 0
     assert repairs(caplog) == []
 

@@ -1,11 +1,11 @@
 """The kernel's notifications about links, addresses, routes and firewalls, taken apart."""
 
-import os
 import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import TypeAlias
 
 from pyflat.dataplane import entries, links, routes
@@ -128,12 +128,20 @@ class Reader:
 
     def _rules(self, what: int, message: bytes) -> None:
         if what == _NEW_GENERATION:
-            # It ends each transaction and names the process that made it.
+            # It ends each transaction and names the thread that made it.
             place = message.find(_AUTHOR)
             (author,) = struct.unpack_from(">I", message, place + len(_AUTHOR))
-            self.events.firewall |= self._dirty and author != os.getpid()
+            self.events.firewall |= self._dirty and not _is_own(author)
             self._dirty = False
         elif _DOCKER_CHAIN in message:
             self._dirty |= what in _REMOVALS or what == _NEW_RULE
         elif any(table in message for table in _OUR_TABLES):
             self._dirty |= what in _REMOVALS
+
+
+def _is_own(thread: int) -> bool:
+    """Say whether a thread is one of this process; the kernel calls it a process all the same.
+
+    Source: nf_tables_fill_gen_info puts task_pid_nr(current), which is that of the thread.
+    """
+    return Path(f"/proc/self/task/{thread}").exists()
