@@ -37,7 +37,7 @@ golden: setup
 	    tests/unit/test_docs.py
 
 check: lint
-	@$(PYTEST) --quiet tests/unit tests/api
+	@$(PYTEST) --quiet --numprocesses=2 --dist=worksteal tests/unit tests/api
 
 # What pre-commit runs.
 lint: setup
