@@ -1,5 +1,5 @@
 # make demo   a lab host, a network, containers that talk, and what was made for them; cleans up
-# make test   everything that the tests hold, once
+# make test   each kind of test once; make test-all has rare cases and further engines, too
 PYTEST = .venv/bin/pytest
 # Hosts wait more than they compute; each file and engine stays in one process.
 PARALLEL = --numprocesses=4 --dist=loadscope

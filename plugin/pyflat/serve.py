@@ -32,7 +32,7 @@ _CAP_NET_ADMIN = 12  # linux/capability.h
 _M_ARENA_MAX = -8  # malloc.h
 #: State is a hundred thousand objects without cycles, which the collector would go through each
 #: time that a tenth more come: half the time of taking up ten thousand remote endpoints.
-_COLLECTIONS = 5_000, 20, 50
+COLLECTIONS = 5_000, 20, 50
 _APP_LOAD_ERROR = 4  # gunicorn.arbiter: the master ends too, with this status
 _ECHOES = {"Worker (pid:%s) exited with code %s.", "Shutting down: %s", "Reason: %s"}
 
@@ -88,7 +88,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no t
     def load(self) -> "Flask":
         """Make the application, in the worker."""
         _share_heap()
-        gc.set_threshold(*_COLLECTIONS)
+        gc.set_threshold(*COLLECTIONS)
         # Imported here, so that the master stays small.
         from pyflat.app import create_app
 

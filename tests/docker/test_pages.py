@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.conftest import OLDEST
 from tests.docker.client import Docker
 from tests.docker.pages import REPOSITORY, chapters, follow
 from tests.docker.starting import bare_lab, start
@@ -39,8 +40,10 @@ def host(engine: str) -> Iterator[Host]:
 
 @pytest.mark.parametrize(("page", "chapter"), PAGES)
 def test_what_a_page_shows_is_what_a_host_writes(
-    host: Host, page: str, chapter: str, tmp_path: Path
+    host: Host, engine: str, page: str, chapter: str, tmp_path: Path
 ) -> None:
     steps = chapters(REPOSITORY / page)[chapter]
-    differences = follow(steps, {"": host.popen}, folder=tmp_path)
+    # Nobody whom Docker could ask for a name is there; the oldest says nothing then.
+    instead = {"has no answer": "does not answer"} if engine == OLDEST else {}
+    differences = follow(steps, {"": host.popen}, instead, tmp_path)
     assert not differences, "\n\n".join(differences)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import expect
+from tests.conftest import NEWEST
 from tests.docker.client import Docker
 from tests.docker.pages import REPOSITORY, chapters, follow
 from tests.docker.starting import bare_lab, start
@@ -79,8 +80,10 @@ def test_traffic_is_that_of_the_container_that_sent_it(docker: Docker, host: Hos
 
 
 def test_what_pyflat_removes_itself_causes_no_look_at_everything(
-    docker: Docker, host: Host
+    docker: Docker, host: Host, engine: str
 ) -> None:
+    # One is due each minute; up to Engine 27 dockerd writes to DOCKER-USER with each network.
+    allowed = 1 if engine == NEWEST else 1 + 3
     before = looks(host)
     for _ in range(3):
         docker.network("blue")
@@ -88,8 +91,7 @@ def test_what_pyflat_removes_itself_causes_no_look_at_everything(
         docker("rm", "-f", "web")
         docker("network", "rm", "blue")
         time.sleep(3 * DELAY)
-    # One is due each minute.
-    assert looks(host) - before <= 1
+    assert looks(host) - before <= allowed
 
 
 @pytest.mark.quick

@@ -9,7 +9,7 @@ import socket
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from netaddr import IPAddress, IPNetwork
 
@@ -20,6 +20,9 @@ from pyflat.dataplane.plan import Step
 from pyflat.dataplane.raw import attribute, attributes, dump, message, messages
 from pyflat.dataplane.routes import PROTOCOL
 from pyflat.errors import BackendError
+
+#: Kind, flags and body of a message.
+Message: TypeAlias = tuple[int, int, bytes]
 
 # linux/rtnetlink.h, linux/netlink.h
 _NEW_ROUTE, _DELETE_ROUTE, _GET_ROUTE = 24, 25, 26
@@ -40,8 +43,11 @@ _ROUTE = struct.Struct("=BBBBBBBBI")
 _TO, _OUT, _GATEWAY, _SOURCE = 1, 4, 5, 7
 _MAIN, _UNICAST, _EVERYWHERE, _ON_LINK, _ANY = 254, 1, 0, 253, 255
 
+#: What an entry does to one that is there already.
+_NEW = {Route: _EXCLUSIVE, Flood: _APPEND}
+
 _FAMILIES: dict[Literal[4, 6], int] = {4: socket.AF_INET, 6: socket.AF_INET6}
-#: Messages in one go: their answers must fit into the socket's buffer.
+#: Steps in one go, of two messages at most: what fails must fit into the socket's buffer.
 _CROWD = 100
 _GONE = {errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL}
 
@@ -62,7 +68,12 @@ class Entries:
         # What goes with its device gets no message.
         left = [step for step in steps if step.verb == "add" or is_there(_device(step.object))]
         for start in range(0, len(left), _CROWD):
-            self._send(left[start : start + _CROWD], find)
+            some = left[start : start + _CROWD]
+            idle = self._send([(step, _message(step, find)) for step in some])
+            # A route that is there may lead elsewhere.
+            there = [step.object for step in idle if step.verb == "add"]
+            routes = [item for item in there if isinstance(item, Route)]
+            self._send([each for route in routes for each in _replacement(route, find)])
 
     def observe(self) -> set[Entry]:
         """Read the entries of ours; costs as much as the namespace has of such entries."""
@@ -77,24 +88,27 @@ class Entries:
         """Let go of the socket."""
         self._link.close()
 
-    def _send(self, steps: Sequence[Step], find: Callable[[str], int]) -> None:
-        sent = [(step, body) for step in steps for body in _messages(step, find)]
-        self._link.send(b"".join(message(number, *each) for number, (_, each) in enumerate(sent)))
-        failed = self._answers(len(sent))
+    def _send(self, asked: Sequence[tuple[Step, Message]]) -> list[Step]:
+        """Send messages in one go; give the steps of those that had nothing to do."""
+        failed = self._ask([each for _, each in asked]) if asked else {}
         for number, code in failed.items():
-            step, (kind, _, _) = sent[number]
+            step, (kind, _, _) = asked[number]
             if code not in (_GONE if kind in _DELETIONS else {errno.EEXIST}):
                 raise BackendError(f"{step}: {os.strerror(code)}")
+        return [asked[number][0] for number in failed]
 
-    def _answers(self, count: int) -> dict[int, int]:
+    def _ask(self, asked: Sequence[Message]) -> dict[int, int]:
         """Give the error numbers of the messages that failed."""
-        failed, answered = {}, 0
-        while answered < count:
+        *others, (kind, flags, body) = asked
+        # The kernel answers what fails, and what asks for it: the last one.
+        crowd = enumerate([*others, (kind, flags | _ACK, body)])
+        self._link.send(b"".join(message(number, *each) for number, each in crowd))
+        failed, answered = {}, -1
+        while answered < len(others):
             for _, content in messages(self._link.recv(1 << 18)):
-                code, number = _ANSWER.unpack_from(content)
-                answered += 1
+                code, answered = _ANSWER.unpack_from(content)
                 if code:
-                    failed[number] = -code
+                    failed[answered] = -code
         return failed
 
     def _fdb(self, find: Callable[[int], str]) -> Iterator[Fdb | Flood]:
@@ -172,22 +186,27 @@ def read_key(message: bytes, find_name: Callable[[int], str]) -> tuple[object, .
     return (Fdb.kind, find_name(index), mac) if flags & _LEARNT else None
 
 
-def _messages(step: Step, find: Callable[[str], int]) -> Iterator[tuple[int, int, bytes]]:
-    """Give kind, flags and body of the messages that a step takes; ``find`` gives an index."""
-    adds = step.verb == "add"
-    match step.object:
-        case Route() as route:
-            body = _route(route, find)
-            # Only one of ours goes: a route of somebody else's has another protocol.
-            yield _DELETE_ROUTE, _ACK, body if not adds else _any_route(route)
-            if adds:
-                yield _NEW_ROUTE, _ACK | _CREATE | _EXCLUSIVE, body
-        case Flood() as flood:
-            kind = NEW_NEIGHBOUR if adds else DELETE_NEIGHBOUR
-            yield kind, _ACK | (_CREATE | _APPEND if adds else 0), _neighbour(flood, find)
-        case Fdb() | Neighbour() | ProxyNeighbour() as entry:
-            kind = NEW_NEIGHBOUR if adds else DELETE_NEIGHBOUR
-            yield kind, _ACK | (_CREATE | _REPLACE if adds else 0), _neighbour(entry, find)
+def _message(step: Step, find: Callable[[str], int]) -> Message:
+    """Give the message that a step takes; ``find`` gives an index."""
+    item = step.object
+    assert isinstance(item, Entry)
+    if isinstance(item, Route):
+        make, remove, body = _NEW_ROUTE, _DELETE_ROUTE, _route(item, find)
+    else:
+        make, remove, body = NEW_NEIGHBOUR, DELETE_NEIGHBOUR, _neighbour(item, find)
+    if step.verb == "delete":
+        return remove, 0, body
+    return make, _CREATE | _NEW.get(type(item), _REPLACE), body
+
+
+def _replacement(route: Route, find: Callable[[str], int]) -> Iterator[tuple[Step, Message]]:
+    """Give what takes a route of ours away that leads elsewhere, and makes this one.
+
+    A route of somebody else's has another protocol, and stays.
+    """
+    step = Step("add", route)
+    yield step, (_DELETE_ROUTE, 0, _head(route, _ANY))
+    yield step, _message(step, find)
 
 
 def _neighbour(
@@ -224,11 +243,6 @@ def _route(route: Route, find: Callable[[str], int]) -> bytes:
         + attribute(_OUT, struct.pack("=I", find(route.device)))
         + b"".join(attribute(kind, value.packed) for kind, value in optional if value is not None)
     )
-
-
-def _any_route(route: Route) -> bytes:
-    """Describe whatever route of ours has the destination."""
-    return _head(route, _ANY)
 
 
 def _head(route: Route, scope: int) -> bytes:
